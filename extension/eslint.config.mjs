@@ -22,8 +22,8 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       // `() => void promise` and `onClick={() => setOpen(true)}` are the clear way to write these.
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      // Lumino's plugins are objects with static-like members; a class of statics is not ours to ban.
-      '@typescript-eslint/no-extraneous-class': 'off'
+      // `signal.connect(this.method, this)` is how Lumino binds a slot, and how it finds it again.
+      '@typescript-eslint/unbound-method': 'off'
     }
   },
   prettier

@@ -1,0 +1,19 @@
+/** The launcher card "Workbench". */
+
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILauncher } from '@jupyterlab/launcher';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { CommandIDs } from '../commands';
+
+export const launcherPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'workbench-ml:launcher',
+  description: 'Adds a card to the launcher that opens a copy of the start notebook.',
+  autoStart: true,
+  requires: [ILauncher],
+  optional: [ITranslator],
+  activate: (_app: JupyterFrontEnd, launcher: ILauncher, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load('workbench_ml');
+    launcher.add({ command: CommandIDs.create, category: trans.__('Notebook'), rank: 10 });
+  }
+};
