@@ -1,0 +1,66 @@
+"""Which library computes: NumPy for the CPU, CuPy (loaded when first asked for) for CUDA."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..device import device
+from . import cpu
+
+_CPU = device("cpu")
+
+
+def namespace(array: Any) -> ModuleType:
+    """The array library (`numpy` or `cupy`) of a raw array."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        return np
+    from . import cuda
+
+    return cuda.namespace(array)
+
+
+def array_device(array: Any) -> device:
+    """The device a raw array lives on."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        return _CPU
+    from . import cuda
+
+    return cuda.array_device(array)
+
+
+def device_namespace(where: device | str | None) -> ModuleType:
+    """The array library of a device, ready to allocate on it.
+
+    Raises RuntimeError naming the extra to install, or what is wrong, when CUDA cannot be used.
+    """
+    if where is None or device(where).type == "cpu":
+        return np
+    from . import cuda
+
+    return cuda.on_device(device(where))
+
+
+def move(array: Any, where: device) -> Any:
+    """A copy of a raw array on another device; the same array when it is there already."""
+    if where.type == "cpu":
+        return to_numpy(array)
+    from . import cuda
+
+    return cuda.to_device(array, where)
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """A raw array as a NumPy array, without a copy when it is one."""
+    if isinstance(array, np.ndarray):
+        return array
+    if isinstance(array, np.generic):
+        return np.asarray(array)
+    from . import cuda
+
+    return cuda.to_host(array)
+
+
+__all__ = ["array_device", "cpu", "device_namespace", "move", "namespace", "to_numpy"]

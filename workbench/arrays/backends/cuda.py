@@ -1,0 +1,87 @@
+"""The CUDA backend: CuPy, imported only when a CUDA device is first asked for."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..device import device
+
+_EXTRAS = "pip install 'workbench-ml[cuda12]' (or [cuda13], to match your driver)"
+
+
+def _cupy() -> ModuleType:
+    try:
+        import cupy
+    except ImportError as error:
+        raise RuntimeError(
+            f"CUDA needs CuPy, which is not installed or does not load ({error}). Install it with: "
+            f"{_EXTRAS}; or stay on the CPU with device='cpu'."
+        ) from error
+    return cupy
+
+
+def device_count() -> int:
+    """How many CUDA devices can be used; 0 without CuPy, a driver or a GPU."""
+    try:
+        return int(_cupy().cuda.runtime.getDeviceCount())
+    except Exception:  # every failure here means one thing: no usable device
+        return 0
+
+
+def is_available() -> bool:
+    """Whether a CUDA device can be used."""
+    return device_count() > 0
+
+
+def why_unavailable() -> str | None:
+    """Why CUDA cannot be used, or None when it can."""
+    try:
+        on_device(device("cuda"))
+    except RuntimeError as error:
+        return str(error)
+    return None
+
+
+def on_device(where: device) -> ModuleType:
+    """CuPy, with `where` made the current device.
+
+    Raises RuntimeError when CuPy, the driver or the device is missing.
+    """
+    cupy = _cupy()
+    try:
+        count = int(cupy.cuda.runtime.getDeviceCount())
+    except Exception as error:
+        raise RuntimeError(
+            f"No CUDA device can be used: {error}. Check the driver with nvidia-smi, or stay on "
+            "the CPU with device='cpu'."
+        ) from error
+    index = where.index or 0
+    if index >= count:
+        raise RuntimeError(
+            f"invalid CUDA device index {index}: this machine has {count} device(s), numbered from 0"
+        )
+    cupy.cuda.Device(index).use()
+    return cupy
+
+
+def namespace(array: Any) -> ModuleType:
+    """CuPy, for a CuPy array; TypeError for anything that is no array."""
+    module = type(array).__module__
+    if module.startswith("cupy"):
+        return _cupy()
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(array).__name__}")
+
+
+def array_device(array: Any) -> device:
+    return device("cuda", int(array.device.id))
+
+
+def to_device(array: Any, where: device) -> Any:
+    return on_device(where).asarray(array)
+
+
+def to_host(array: Any) -> np.ndarray:
+    return _cupy().asnumpy(array)

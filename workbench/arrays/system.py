@@ -1,0 +1,58 @@
+"""What the numbers run on: BLAS library, its core, threads."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+
+def _pools() -> list[dict[str, Any]]:
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return []
+    return [pool for pool in threadpool_info() if pool.get("user_api") == "blas"]
+
+
+def blas_info() -> dict[str, Any]:
+    """The BLAS that NumPy uses: `library`, `version`, `core` (kernel set) and `threads`.
+
+    `core` and `threads` need threadpoolctl; without it `core` is what NumPy was built with.
+    """
+    for pool in _pools():
+        return {
+            "library": pool.get("internal_api", "unknown"),
+            "version": pool.get("version") or "unknown",
+            "core": pool.get("architecture") or "unknown",
+            "threads": int(pool.get("num_threads") or 1),
+        }
+    built = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
+    return {
+        "library": built.get("name", "unknown"),
+        "version": built.get("version", "unknown"),
+        "core": "unknown",
+        "threads": os.cpu_count() or 1,
+    }
+
+
+def thread_count() -> int:
+    """How many threads BLAS uses (`torch.get_num_threads`)."""
+    return int(blas_info()["threads"])
+
+
+def set_num_threads(n: int) -> None:
+    """Limit BLAS to `n` threads in this process.
+
+    Raises ValueError when n < 1 and RuntimeError when threadpoolctl is missing.
+    """
+    if n < 1:
+        raise ValueError(f"set_num_threads expects a positive integer, got {n}")
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise RuntimeError(
+            "setting the number of threads needs threadpoolctl: pip install threadpoolctl"
+        ) from error
+    threadpool_limits(limits=n, user_api="blas")

@@ -1,0 +1,6 @@
+"""Linear algebra (torch.linalg's names)."""
+
+from .tensor import FUNCTIONS
+
+globals().update(FUNCTIONS["linalg"])
+__all__ = sorted(FUNCTIONS["linalg"])

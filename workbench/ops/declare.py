@@ -1,0 +1,186 @@
+"""How an op is declared: once, over raw arrays, with its gradient beside it.
+
+    @op(operator="mul", inplace=True, dtype="promote", ufunc="multiply", samples=pairs)
+    def mul(xp, input, other, /):
+        '''Elementwise product; shapes broadcast.'''
+        return xp.multiply(input, other)
+
+    mul.vjp(input=lambda F, g, other: g * F.conj(other),
+            other=lambda F, g, input: g * F.conj(input))
+
+The forward takes the array namespace `xp`, then the tensors (positional-only, under torch's
+names), then plain settings. A gradient rule takes `F`, the incoming gradient `g` and, by name,
+whatever it needs: an input, `out`, a setting, an auxiliary result (`aux=`), or `NAME_shape`.
+Nothing else is kept alive for the backward pass. `F` holds every op: over raw arrays in an
+ordinary backward, over taped tensors when a gradient is itself to be differentiated.
+
+Un-broadcasting and dtype repair are the tape's work, never a rule's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+OPS: dict[str, Op] = {}
+
+Rule = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter of an op. `tensor` says whether it takes a tensor (or a number for one)."""
+
+    name: str
+    tensor: bool
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+
+@dataclass(eq=False)
+class Op:
+    """A declared op; see the module's docstring and `op` for what the fields mean."""
+
+    name: str
+    forward: Callable[..., Any]
+    params: tuple[Param, ...]
+    namespace: str = ""
+    function: bool = True
+    method: bool = True
+    operator: str | None = None
+    inplace: bool = False
+    aliases: tuple[str, ...] = ()
+    ufunc: str | None = None
+    dtype: str | None = None
+    returns: tuple[str, ...] = ()
+    differentiable: tuple[str, ...] = ()
+    aux: tuple[str, ...] = ()
+    sequence: bool = False
+    view: bool = False
+    random: bool = False
+    shape: Callable[..., Any] | None = None
+    samples: Callable[..., Any] | None = None
+    oracle: str | Callable[..., Any] | None = None
+    expr: str | None = None
+    errors: Callable[..., Any] | None = None
+    rules: dict[str, Rule] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> tuple[Param, ...]:
+        return tuple(p for p in self.params if p.tensor)
+
+    @property
+    def settings(self) -> tuple[Param, ...]:
+        return tuple(p for p in self.params if not p.tensor)
+
+    @property
+    def doc(self) -> str:
+        return inspect.getdoc(self.forward) or ""
+
+    @property
+    def family(self) -> str:
+        """The file the op is declared in, which is its family's name."""
+        return self.forward.__module__.rpartition(".")[2]
+
+    @property
+    def torch_name(self) -> str:
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+    def vjp(self, **rules: Rule) -> Op:
+        """State the gradient of each differentiable tensor parameter.
+
+        Raises TypeError at import time when a rule names something that the op does not have.
+        """
+        known = {p.name for p in self.params} | {"out"} | set(self.aux) | set(self.returns)
+        known |= {f"{p.name}_shape" for p in self.tensors}
+        for target, rule in rules.items():
+            if target not in {p.name for p in self.tensors}:
+                raise TypeError(f"op {self.name!r} has no tensor parameter {target!r}")
+            for need in rule_needs(rule):
+                if need not in known:
+                    raise TypeError(
+                        f"the gradient of {self.name}({target}) asks for {need!r}; there are: "
+                        f"{', '.join(sorted(known))}"
+                    )
+        self.rules.update(rules)
+        return self
+
+    def __repr__(self) -> str:
+        return f"<op {self.torch_name}({', '.join(p.name for p in self.params)})>"
+
+
+def rule_needs(rule: Rule) -> tuple[str, ...]:
+    """The names a gradient rule asks for, after `F` and `g`."""
+    return tuple(inspect.signature(rule).parameters)[2:]
+
+
+def op(
+    *,
+    namespace: str = "",
+    function: bool = True,
+    method: bool | None = None,
+    operator: str | None = None,
+    inplace: bool = False,
+    aliases: Sequence[str] = (),
+    ufunc: str | None = None,
+    dtype: str | None = None,
+    returns: Sequence[str] = (),
+    differentiable: Sequence[str] = (),
+    aux: Sequence[str] = (),
+    sequence: bool = False,
+    view: bool = False,
+    random: bool = False,
+    shape: Callable[..., Any] | None = None,
+    samples: Callable[..., Any] | None = None,
+    oracle: str | Callable[..., Any] | None = None,
+    expr: str | None = None,
+    errors: Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Any]], Op]:
+    """Declare an op. The function's docstring becomes that of the public function.
+
+    - `namespace`: where the function lives: "" (`wb.name`), "nn.functional", "linalg", …
+    - `function`, `method`: whether it is a public function and a Tensor method (methods by
+      default where the namespace is "")
+    - `operator`: the Python operator it implements, "mul" for `__mul__`, `__rmul__`, `__imul__`
+    - `inplace`: whether `name_` exists; `aliases`: further names of the same function
+    - `ufunc`: the NumPy ufunc that is the whole forward, called directly on the hot path
+    - `dtype`: "promote" (inputs to their common type), "float" (likewise, integers to the default
+      float), "compare" (promoted, bool result), "same" (mixed types are an error), or None
+    - `returns`, `differentiable`: names of several results, and which of them carry gradients
+    - `aux`: names of further arrays the forward returns for the gradient rules only (masks,
+      indices: constants almost everywhere, or re-derived by the rule when `F.taped`)
+    - `sequence`: the first parameter is a sequence of tensors
+    - `view`: the result shares memory with the first input
+    - `random`: draws random numbers
+    - `shape`: result shape(s) from the inputs' shapes and the settings, without data
+    - `samples`: yields the test samples (see `samples.py`); `errors`: inputs that must be refused
+    - `oracle`: what torch calls it where the names differ, or a function over torch tensors
+    - `expr`: its scalar expression in C, for fusion
+    """
+
+    def declare(forward: Callable[..., Any]) -> Op:
+        name = forward.__name__.removesuffix("_op")
+        signature = list(inspect.signature(forward).parameters.values())[1:]
+        params = tuple(
+            Param(p.name, p.kind is inspect.Parameter.POSITIONAL_ONLY, p.default) for p in signature
+        )
+        made = Op(
+            name, forward, params,
+            namespace=namespace, function=function,
+            method=(namespace == "" and function) if method is None else method,
+            operator=operator, inplace=inplace, aliases=tuple(aliases), ufunc=ufunc, dtype=dtype,
+            returns=tuple(returns), differentiable=tuple(differentiable), aux=tuple(aux),
+            sequence=sequence, view=view, random=random, shape=shape, samples=samples,
+            oracle=oracle, expr=expr, errors=errors,
+        )  # fmt: skip
+        if name in OPS:
+            raise TypeError(f"op {name!r} is declared twice")
+        OPS[name] = made
+        return made
+
+    return declare

@@ -1,0 +1,428 @@
+"""Elementwise arithmetic and transcendental functions."""
+
+from __future__ import annotations
+
+import math
+
+from .declare import op
+from .samples import Sample, binary, unary
+
+# -- arithmetic ------------------------------------------------------------------------------
+
+
+@op(operator="add", inplace=True, ufunc="add", dtype="promote", samples=binary(), expr="x + y")
+def add(xp, input, other, /):
+    """Elementwise sum; shapes broadcast."""
+    return xp.add(input, other)
+
+
+add.vjp(input=lambda F, g: g, other=lambda F, g: g)
+
+
+@op(operator="sub", inplace=True, ufunc="subtract", dtype="promote", samples=binary(), expr="x - y",
+    aliases=("subtract",))  # fmt: skip
+def sub(xp, input, other, /):
+    """Elementwise difference; shapes broadcast."""
+    return xp.subtract(input, other)
+
+
+sub.vjp(input=lambda F, g: g, other=lambda F, g: -g)
+
+
+@op(operator="mul", inplace=True, ufunc="multiply", dtype="promote", samples=binary(),
+    expr="x * y", aliases=("multiply",))  # fmt: skip
+def mul(xp, input, other, /):
+    """Elementwise product; shapes broadcast."""
+    return xp.multiply(input, other)
+
+
+mul.vjp(
+    input=lambda F, g, other: g * F.conj(other),
+    other=lambda F, g, input: g * F.conj(input),
+)
+
+
+@op(operator="truediv", inplace=True, ufunc="divide", dtype="float", samples=binary(low2=0.5, high2=2),
+    expr="x / y", aliases=("true_divide", "divide"))  # fmt: skip
+def div(xp, input, other, /):
+    """Elementwise quotient; integers divide to the default float."""
+    return xp.divide(input, other)
+
+
+div.vjp(
+    input=lambda F, g, other: g / F.conj(other),
+    other=lambda F, g, other, out: -g * F.conj(out / other),
+)
+
+
+@op(operator="floordiv", inplace=True, ufunc="floor_divide", dtype="promote",
+    samples=binary(low2=0.6, high2=2.0, gap=0.05))  # fmt: skip
+def floor_divide(xp, input, other, /):
+    """Quotient rounded towards minus infinity."""
+    return xp.floor_divide(input, other)
+
+
+@op(operator="mod", inplace=True, ufunc="remainder", dtype="promote",
+    samples=binary(low=0.1, low2=2.1, high2=3.0))  # fmt: skip
+def remainder(xp, input, other, /):
+    """Remainder with the sign of the divisor (Python's %)."""
+    return xp.remainder(input, other)
+
+
+remainder.vjp(
+    input=lambda F, g: g,
+    other=lambda F, g, input, other: -g * F.floor(input / other),
+)
+
+
+@op(operator="pow", inplace=True, ufunc="power", dtype="promote", samples=binary(low=0.2, high=2.0))
+def pow_op(xp, input, exponent, /):
+    """`input` raised to `exponent`, elementwise.
+
+    Raises RuntimeError for integers to negative powers.
+    """
+    return xp.power(input, exponent)
+
+
+def _pow_base(F, g, input, exponent):
+    if isinstance(exponent, (int, float)):
+        if exponent == 2:
+            return g * (2 * F.conj(input))
+        if exponent == 0:
+            return g * 0
+        return g * F.conj(exponent * input ** (exponent - 1))
+    # where the exponent is 0 the slope is 0, even at base 0, where the formula says nan
+    zero = exponent == 0
+    slope = exponent * F.pow(input, F.where(zero, exponent * 0 + 1, exponent) - 1)
+    return g * F.conj(F.where(zero, slope * 0, slope))
+
+
+def _pow_exponent(F, g, input, exponent, out):
+    # d/dy x^y = x^y log x, and 0 at x = 0 for y >= 0
+    positive = input != 0
+    return g * F.conj(out * F.log(F.where(positive, input, input * 0 + 1)))
+
+
+pow_op.vjp(input=_pow_base, exponent=_pow_exponent)
+
+
+@op(operator="neg", inplace=True, ufunc="negative", dtype="promote", samples=unary(), expr="-x",
+    aliases=("negative",))  # fmt: skip
+def neg(xp, input, /):
+    """Elementwise negation."""
+    return xp.negative(input)
+
+
+neg.vjp(input=lambda F, g: -g)
+
+
+@op(operator="abs", inplace=True, ufunc="absolute", dtype="promote", samples=unary(gap=0.05),
+    expr="fabs(x)", aliases=("absolute",))  # fmt: skip
+def abs_op(xp, input, /):
+    """Elementwise absolute value; of complex numbers, the modulus."""
+    return xp.absolute(input)
+
+
+abs_op.vjp(input=lambda F, g, input: g * F.sgn(input))
+
+
+@op(inplace=True, dtype="promote", samples=unary(gap=0.05))
+def sgn(xp, input, /):
+    """Sign; of complex numbers, the direction x / |x| (0 at 0)."""
+    return xp.sign(input)
+
+
+sgn.vjp(input=lambda F, g: g * 0)  # real inputs; complex ones belong to the complex family
+
+
+@op(inplace=True, ufunc="sign", dtype="promote", samples=unary(gap=0.05))
+def sign(xp, input, /):
+    """Elementwise sign: -1, 0 or 1."""
+    return xp.sign(input)
+
+
+sign.vjp(input=lambda F, g: g * 0)
+
+
+@op(inplace=True, ufunc="square", dtype="promote", samples=unary(), expr="x * x")
+def square(xp, input, /):
+    """Elementwise square."""
+    return xp.square(input)
+
+
+square.vjp(input=lambda F, g, input: g * (2 * F.conj(input)))
+
+
+@op(inplace=True, ufunc="reciprocal", dtype="float", samples=unary(0.5, 2), expr="1 / x")
+def reciprocal(xp, input, /):
+    """1 / input."""
+    return xp.reciprocal(input)
+
+
+reciprocal.vjp(input=lambda F, g, out: -g * F.conj(out * out))
+
+
+# -- exponentials and logarithms ----------------------------------------------------------------
+
+
+@op(inplace=True, ufunc="exp", dtype="float", samples=unary(), expr="exp(x)")
+def exp(xp, input, /):
+    """e to the power of each element."""
+    return xp.exp(input)
+
+
+exp.vjp(input=lambda F, g, out: g * F.conj(out))
+
+
+@op(inplace=True, ufunc="exp2", dtype="float", samples=unary(), expr="exp2(x)")
+def exp2(xp, input, /):
+    """2 to the power of each element."""
+    return xp.exp2(input)
+
+
+exp2.vjp(input=lambda F, g, out: g * (out * math.log(2)))
+
+
+@op(inplace=True, ufunc="expm1", dtype="float", samples=unary(), expr="expm1(x)")
+def expm1(xp, input, /):
+    """exp(x) - 1, precise near 0."""
+    return xp.expm1(input)
+
+
+expm1.vjp(input=lambda F, g, out: g * F.conj(out + 1))
+
+
+@op(inplace=True, ufunc="log", dtype="float", samples=unary(0.2, 3), expr="log(x)")
+def log(xp, input, /):
+    """Natural logarithm; nan below 0, -inf at 0."""
+    return xp.log(input)
+
+
+log.vjp(input=lambda F, g, input: g / F.conj(input))
+
+
+@op(inplace=True, ufunc="log2", dtype="float", samples=unary(0.2, 3), expr="log2(x)")
+def log2(xp, input, /):
+    """Logarithm to base 2."""
+    return xp.log2(input)
+
+
+log2.vjp(input=lambda F, g, input: g / (input * math.log(2)))
+
+
+@op(inplace=True, ufunc="log10", dtype="float", samples=unary(0.2, 3), expr="log10(x)")
+def log10(xp, input, /):
+    """Logarithm to base 10."""
+    return xp.log10(input)
+
+
+log10.vjp(input=lambda F, g, input: g / (input * math.log(10)))
+
+
+@op(inplace=True, ufunc="log1p", dtype="float", samples=unary(-0.5, 3), expr="log1p(x)")
+def log1p(xp, input, /):
+    """log(1 + x), precise near 0."""
+    return xp.log1p(input)
+
+
+log1p.vjp(input=lambda F, g, input: g / F.conj(input + 1))
+
+
+@op(inplace=True, ufunc="sqrt", dtype="float", samples=unary(0.2, 3), expr="sqrt(x)")
+def sqrt(xp, input, /):
+    """Square root; nan below 0."""
+    return xp.sqrt(input)
+
+
+sqrt.vjp(input=lambda F, g, out: g / F.conj(2 * out))
+
+
+@op(inplace=True, dtype="float", samples=unary(0.3, 3), expr="rsqrt(x)")
+def rsqrt(xp, input, /):
+    """1 / sqrt(input)."""
+    return xp.reciprocal(xp.sqrt(input))
+
+
+rsqrt.vjp(input=lambda F, g, out: g * F.conj(out * out * out * -0.5))
+
+
+# -- trigonometry ---------------------------------------------------------------------------------
+
+
+@op(inplace=True, ufunc="sin", dtype="float", samples=unary(), expr="sin(x)")
+def sin(xp, input, /):
+    """Sine of angles in radians."""
+    return xp.sin(input)
+
+
+sin.vjp(input=lambda F, g, input: g * F.conj(F.cos(input)))
+
+
+@op(inplace=True, ufunc="cos", dtype="float", samples=unary(), expr="cos(x)")
+def cos(xp, input, /):
+    """Cosine of angles in radians."""
+    return xp.cos(input)
+
+
+cos.vjp(input=lambda F, g, input: -g * F.conj(F.sin(input)))
+
+
+@op(inplace=True, ufunc="tan", dtype="float", samples=unary(-1, 1), expr="tan(x)")
+def tan(xp, input, /):
+    """Tangent of angles in radians."""
+    return xp.tan(input)
+
+
+tan.vjp(input=lambda F, g, out: g * F.conj(out * out + 1))
+
+
+@op(inplace=True, ufunc="arctan", dtype="float", samples=unary(), aliases=("arctan",), expr="atan(x)")
+def atan(xp, input, /):
+    """Inverse tangent, in radians."""
+    return xp.arctan(input)
+
+
+atan.vjp(input=lambda F, g, input: g / F.conj(input * input + 1))
+
+
+@op(inplace=True, ufunc="tanh", dtype="float", samples=unary(), expr="tanh(x)")
+def tanh(xp, input, /):
+    """Hyperbolic tangent."""
+    return xp.tanh(input)
+
+
+tanh.vjp(input=lambda F, g, out: g * F.conj(1 - out * out))
+
+
+# -- rounding and limits ------------------------------------------------------------------------
+
+
+@op(inplace=True, ufunc="floor", dtype="promote", samples=unary(gap=0.05), expr="floor(x)")
+def floor(xp, input, /):
+    """Largest integer not above each element, in the same dtype."""
+    return xp.floor(input)
+
+
+floor.vjp(input=lambda F, g: g * 0)
+
+
+@op(inplace=True, ufunc="ceil", dtype="promote", samples=unary(gap=0.05), expr="ceil(x)")
+def ceil(xp, input, /):
+    """Smallest integer not below each element, in the same dtype."""
+    return xp.ceil(input)
+
+
+ceil.vjp(input=lambda F, g: g * 0)
+
+
+@op(inplace=True, dtype="promote", samples=unary(gap=0.05))
+def round_op(xp, input, /, decimals=0):
+    """Nearest value with `decimals` digits after the point, halves to even."""
+    return xp.round(input, decimals)
+
+
+round_op.vjp(input=lambda F, g: g * 0)
+
+
+def _clamp_samples(make):
+    for shape in ((), (3,), (2, 3), (0,)):
+        yield Sample(make(*shape, gap=0.05), -0.9, 0.8)
+        yield Sample(make(*shape, gap=0.05), min=0.3)
+        yield Sample(make(*shape, gap=0.05), max=0.3)
+
+
+@op(inplace=True, dtype="promote", samples=_clamp_samples, aliases=("clip",))
+def clamp(xp, input, /, min=None, max=None):
+    """Each element limited to [min, max]; where min > max the result is max.
+
+    Raises RuntimeError when both limits are missing.
+    """
+    if min is None and max is None:
+        raise RuntimeError("clamp(): at least one of 'min' or 'max' must not be None")
+    if min is not None:
+        input = xp.maximum(input, min)
+    return input if max is None else xp.minimum(input, max)
+
+
+def _clamp_rule(F, g, input, min, max):
+    inside = None
+    if min is not None:
+        inside = input >= min
+    if max is not None:
+        below = input <= max
+        inside = below if inside is None else inside & below
+    return F.where(inside, g, g * 0)
+
+
+clamp.vjp(input=_clamp_rule)
+
+
+def _ties(F, g, chosen, input, other):
+    """Share the gradient of a maximum or minimum: all to the chosen side, halves on ties."""
+    return g * (F.cast_bool(chosen, g) + F.cast_bool(input == other, g) * 0.5)
+
+
+@op(dtype="promote", ufunc="maximum", samples=binary())
+def maximum(xp, input, other, /):
+    """Elementwise larger value; nan wins. Ties share the gradient."""
+    return xp.maximum(input, other)
+
+
+maximum.vjp(
+    input=lambda F, g, input, other: _ties(F, g, input > other, input, other),
+    other=lambda F, g, input, other: _ties(F, g, other > input, input, other),
+)
+
+
+@op(dtype="promote", ufunc="minimum", samples=binary())
+def minimum(xp, input, other, /):
+    """Elementwise smaller value; nan wins. Ties share the gradient."""
+    return xp.minimum(input, other)
+
+
+minimum.vjp(
+    input=lambda F, g, input, other: _ties(F, g, input < other, input, other),
+    other=lambda F, g, input, other: _ties(F, g, other < input, input, other),
+)
+
+
+# -- choosing -----------------------------------------------------------------------------------
+
+
+def _where_samples(make):
+    for c, a, b in (((3,), (3,), (3,)), ((2, 1), (2, 3), (3,)), ((), (), ()), ((0,), (0,), (1,))):
+        yield Sample(make.bools(*c), make(*a), make(*b))
+    yield Sample(make.bools(2, 3), make(2, 3), 0.5)
+
+
+@op(dtype=None, method=False, function=False, samples=_where_samples)
+def where(xp, condition, input, other, /):
+    """`input` where `condition`, else `other`; all three broadcast (arrays of one dtype)."""
+    return xp.where(condition, input, other)
+
+
+where.vjp(
+    input=lambda F, g, condition, input_shape: F.sum_to(F.where(condition, g, g * 0), input_shape),
+    other=lambda F, g, condition, other_shape: F.sum_to(F.where(condition, g * 0, g), other_shape),
+)
+
+
+# -- complex -------------------------------------------------------------------------------------
+
+
+@op(dtype="promote", samples=unary(), function=True)
+def conj(xp, input, /):
+    """Complex conjugate; real tensors are returned as they are."""
+    return input.conjugate()
+
+
+conj.vjp(input=lambda F, g: F.conj(g))
+
+
+@op(dtype="promote", samples=unary())
+def real(xp, input, /):
+    """Real part."""
+    return input.real
+
+
+real.vjp(input=lambda F, g: g)

@@ -1,0 +1,216 @@
+"""Losses over class indices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .declare import op
+from .samples import Sample
+
+_REDUCTIONS = ("none", "mean", "sum")
+
+
+def check_reduction(reduction):
+    """Raises ValueError for an unknown reduction."""
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{reduction} is not a valid value for reduction; use 'mean', 'sum' or 'none'")
+
+
+def class_targets(name, input, target, ignore_index):
+    """The targets to count, as (class, counted) arrays shaped like `target`.
+
+    Raises ValueError when batch sizes differ, RuntimeError for shapes or dtypes that do not fit
+    and IndexError for a class out of range.
+    """
+    if target.dtype.kind not in "iu":
+        raise RuntimeError(
+            f"{name}(): expected scalar type Long for class targets but found {target.dtype.name}; "
+            "convert labels with .long()"
+        )
+    if input.ndim == 0:
+        raise RuntimeError(f"{name}(): input tensor should be at least 1D, (C) or (N, C, ...)")
+    wanted = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
+    if input.ndim > 1 and target.ndim and target.shape[0] != input.shape[0]:
+        raise ValueError(
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
+            f"({target.shape[0]})."
+        )
+    if target.shape != wanted:
+        raise RuntimeError(
+            f"{name}(): input {tuple(input.shape)} wants class targets of shape {wanted}, got "
+            f"{tuple(target.shape)}"
+        )
+    classes = input.shape[1] if input.ndim > 1 else input.shape[0]
+    counted = target != ignore_index
+    outside = counted & ((target < 0) | (target >= classes))
+    if outside.any():
+        bad = int(target[outside].reshape(-1)[0]) if target.ndim else int(target)
+        raise IndexError(
+            f"Target {bad} is out of bounds: labels must be 0 … {classes - 1} for {classes} classes"
+        )
+    return (target if counted.all() else target * counted), counted
+
+
+def _pick(xp, values, target):
+    """values[n, target[n], ...]: the entry of each target's class."""
+    if values.ndim == 1:
+        return values[target]
+    if values.ndim == 2:
+        return values[xp.arange(len(target)), target]
+    return xp.take_along_axis(values, target[:, None], 1)[:, 0]
+
+
+def _put(xp, shape, dtype, target, values):
+    """Zeros of `shape` with `values` at each target's class: the adjoint of `_pick`."""
+    out = xp.zeros(shape, dtype)
+    if len(shape) == 1:
+        out[target] = values
+    elif len(shape) == 2:
+        out[xp.arange(len(target)), target] = values
+    else:
+        xp.put_along_axis(out, target[:, None], values[:, None], 1)
+    return out
+
+
+def _weights(xp, input, weight, target, counted):
+    """The weight of each target; 0 where ignored."""
+    if weight is None:
+        return counted.astype(input.dtype)
+    return weight[target] * counted
+
+
+def _reduce(losses, weights, reduction):
+    if reduction == "none":
+        return losses
+    total = losses.sum()
+    if reduction == "sum":
+        return total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return total / weights.sum()
+
+
+def _nll_samples(make):
+    yield Sample(make(4, 3), make.ints(4, high=3))
+    yield Sample(make(4, 3), make.ints(4, high=3), make(3, low=0.5, high=1), 1, "sum")
+    yield Sample(make(2, 3, 4), make.ints(2, 4, high=3), None, -100, "none")
+    yield Sample(make(3), make.ints(high=3))
+
+
+def _nll_oracle(torch, input, target, weight=None, ignore_index=-100, reduction="mean"):
+    return torch.nn.functional.nll_loss(
+        input, target, weight, ignore_index=ignore_index, reduction=reduction
+    )
+
+
+@op(function=False, method=False, samples=_nll_samples, oracle=_nll_oracle)
+def nll(xp, input, target, weight=None, /, ignore_index=-100, reduction="mean"):
+    """Negative log likelihood of log-probabilities (N, C, ...) at classes (N, ...)."""
+    check_reduction(reduction)
+    target, counted = class_targets("nll_loss", input, target, ignore_index)
+    weights = _weights(xp, input, weight, target, counted)
+    return _reduce(-_pick(xp, input, target) * weights, weights, reduction)
+
+
+nll.vjp(
+    input=lambda F, g, target, weight, input_shape, ignore_index, reduction: F.nll_backward(
+        g, target, weight, input_shape, ignore_index, reduction
+    )
+)
+
+
+@op(function=False, method=False, oracle=False,
+    samples=lambda make: iter([Sample(make(), make.ints(4, high=3), None, (4, 3), 1, "mean"),
+                               Sample(make(2, 4), make.ints(2, 4, high=3), None, (2, 3, 4), -100, "none")]))  # fmt: skip
+def nll_backward(xp, input, target, weight=None, /, shape=(), ignore_index=-100, reduction="mean"):
+    """The adjoint of `nll`: the incoming gradient put at each target's class."""
+    counted = target != ignore_index
+    target = target * counted
+    weights = _weights(xp, input, weight, target, counted)
+    if reduction == "mean":
+        weights = weights / weights.sum()
+    values = xp.broadcast_to(-(input * weights), target.shape)
+    return _put(xp, shape, input.dtype, target, values)
+
+
+nll_backward.vjp(
+    input=lambda F, g, target, weight, ignore_index, reduction: F.nll(
+        g, target, weight, ignore_index, reduction
+    )
+)
+
+
+def _cross_oracle(torch, input, target, ignore_index=-100, reduction="mean"):
+    return torch.nn.functional.cross_entropy(
+        input, target, ignore_index=ignore_index, reduction=reduction
+    )
+
+
+def _cross_samples(make):
+    yield Sample(make(4, 3), make.ints(4, high=3))
+    yield Sample(make(4, 3), make.ints(4, high=3), 1, "sum")
+    yield Sample(make(2, 3, 4), make.ints(2, 4, high=3), -100, "none")
+    yield Sample(make(3), make.ints(high=3))
+
+
+@op(function=False, method=False, aux=("probability",), samples=_cross_samples, oracle=_cross_oracle)
+def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="mean"):
+    """Cross-entropy of logits (N, C, ...) and classes (N, ...), softmax included, in one pass."""
+    check_reduction(reduction)
+    target, counted = class_targets("cross_entropy", input, target, ignore_index)
+    where = 1 if input.ndim > 1 else 0
+    shifted = input - input.max(axis=where, keepdims=True) if input.size else input
+    probability = xp.exp(shifted)
+    total = probability.sum(axis=where, keepdims=True)
+    losses = (xp.log(total).reshape(target.shape) - _pick(xp, shifted, target)) * counted
+    probability /= total
+    return _reduce(losses, counted, reduction), probability
+
+
+def _cross_rule(F, g, input, target, probability, ignore_index, reduction):
+    where = 1 if len(input.shape) > 1 else 0
+    if F.taped:
+        probability = F.softmax(input, where)
+        scale = F.nll_scale(g, target, ignore_index, reduction)
+        return (
+            probability * F.unsqueeze(scale, where)
+            + F.nll_backward(g, target, None, tuple(input.shape), ignore_index, reduction)
+        )
+    xp = F.xp
+    counted = target != ignore_index
+    every = bool(counted.all())
+    classes = target if every else target * counted
+    scale = g / counted.sum() if reduction == "mean" else g
+    if where == 1 and len(input.shape) == 2:
+        out = probability.copy()
+        out[xp.arange(len(classes)), classes] -= 1
+    else:
+        out = probability - _put(xp, input.shape, input.dtype, classes, xp.ones(classes.shape, input.dtype))
+    scale = scale if every else scale * counted
+    out *= scale if getattr(scale, "ndim", 0) == 0 else xp.expand_dims(scale, where)
+    return out.astype(input.dtype, copy=False)
+
+
+@op(function=False, method=False, oracle=False,
+    samples=lambda make: iter([Sample(make(), make.ints(4, high=3), 1, "mean"), Sample(make(4), make.ints(4, high=3), 1, "none")]))
+def nll_scale(xp, input, target, /, ignore_index, reduction):
+    """The incoming gradient of a class loss as one value per target; 0 where ignored."""
+    counted = target != ignore_index
+    weights = counted.astype(input.dtype)
+    return input * (weights / counted.sum() if reduction == "mean" else weights)
+
+
+nll_scale.vjp(
+    input=lambda F, g, target, input_shape, ignore_index, reduction: F.sum_to(
+        F.nll_scale(g, target, ignore_index, "none") * _mean_factor(target, ignore_index, reduction),
+        input_shape,
+    )
+)
+
+
+def _mean_factor(target, ignore_index, reduction):
+    if reduction != "mean":
+        return 1.0
+    return 1.0 / float((getattr(target, "array", target) != ignore_index).sum())
+
+
+softmax_cross_entropy.vjp(input=_cross_rule)

@@ -1,0 +1,490 @@
+"""From a declared op to the function a user calls.
+
+For each op one Python function is generated with torch's signature. What it does is always the
+same: take the raw arrays, call the forward, make the result Tensor and, if a gradient may be asked
+for, one Node. It is generated, not composed of closures over `*args`, because this is the hot
+path: no argument packing, no loop over operands, no look-up that can be written out.
+
+Three pieces per op, each compiled when first needed: `call` (the function), `general` (the same
+with promotion, numbers and broadcasting repaired) and the node's `backward`/`backward_taped`.
+"""
+
+from __future__ import annotations
+
+import linecache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays import namespace
+from workbench.ops import OPS
+from workbench.ops.declare import Op, rule_needs
+
+from . import versions
+from .coerce import coerce, fixes, require_tensors, same_dtype
+from .mode import mode
+from .node import LEAF, Node
+from .tensor import Tensor, note_view, wrap
+
+
+class Bound:
+    """An op, bound to Tensors. Also the `kind` of the nodes it records."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.name = "".join(part.title() for part in op.name.split("_")) + "Backward0"
+        self.targets = [p.name for p in op.tensors if p.name in op.rules]
+        self.saved = _saved_names(op)
+        self.fast = (
+            op.ufunc is not None
+            and not op.settings
+            and len(op.tensors) in (1, 2)
+            and op.dtype in ("promote", "float", "compare")
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        # `call`, `general`, `backward`, `backward_taped`: compiled when first used, then plain
+        if name not in _MAKERS:
+            raise AttributeError(name)
+        made = _compile(self, name)
+        setattr(self, name, made)
+        return made
+
+    def rewrap(self, node: Node) -> list[Any]:
+        """What the node saved, as Tensors linked to the graph again."""
+        position = {p.name: i for i, p in enumerate(self.op.tensors)}
+        values: list[Any] = []
+        for name, value in zip(self.saved, node.saved or (), strict=True):
+            if value is None or not hasattr(value, "dtype") or name.endswith("_shape"):
+                values.append(value)
+            elif name == "out" or name in self.op.returns:
+                values.append(_relink(value, node))
+            elif name in position:
+                if self.op.sequence and position[name] == 0:
+                    values.append(value)
+                else:
+                    values.append(_relink(value, node.edges[position[name]]))
+            elif name in self.op.aux:
+                values.append(wrap(value))
+            else:
+                values.append(value)
+        return values
+
+
+def _relink(array: Any, edge: Any) -> Any:
+    if edge is None:
+        return wrap(array)
+    if type(edge) is not Node:
+        # a leaf: the very tensor, unless it was cast on the way in
+        if edge.array is array:
+            return edge
+        from .transfer import cast_to
+
+        return cast_to(edge, array.dtype)
+    made = wrap(array)
+    made.edge = edge
+    return made
+
+
+def _saved_names(op: Op) -> list[str]:
+    names: list[str] = []
+    for target in (p.name for p in op.tensors):
+        if target in op.rules:
+            names += [n for n in rule_needs(op.rules[target]) if n not in names]
+    return names
+
+
+def _compile(bound: Bound, piece: str) -> Any:
+    lines = _MAKERS[piece](bound)
+    source = "\n".join(lines) + "\n"
+    filename = f"<workbench op {bound.op.torch_name}: {piece}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    space: dict[str, Any] = {
+        "np": np, "ndarray": np.ndarray, "Tensor": Tensor, "Node": Node, "LEAF": LEAF,
+        "new": object.__new__, "mode": mode, "tick": versions.tick, "namespace": namespace,
+        "coerce": coerce, "fixes": fixes, "same_dtype": same_dtype, "bound": bound, "op": bound.op,
+        "require_tensors": require_tensors, "note_view": note_view, "forward": bound.op.forward,
+        "ufunc": getattr(np, bound.op.ufunc) if bound.op.ufunc else None, "asarray": _asarray,
+        "default": SimpleNamespace(**{p.name: p.default for p in bound.op.params if not p.required}),
+        "pick": _pick, "result": _result_type(bound.op), "Parts": Parts,
+        **{f"rule_{name}": rule for name, rule in bound.op.rules.items()},
+    }  # fmt: skip
+    exec(compile(source, filename, "exec"), space)  # our own declarations only, never user input
+    made = space[bound.op.name if piece in ("call", "general") else piece]
+    made.__doc__ = bound.op.doc
+    made.__module__ = "workbench"
+    made.__qualname__ = made.__name__
+    return made
+
+
+def _asarray(r: Any) -> Any:
+    """0-d results come out of NumPy as scalars; make them arrays again."""
+    return np.asarray(r) if isinstance(r, np.generic) or not hasattr(r, "dtype") else r
+
+
+def _result_type(op: Op) -> Any:
+    if not op.returns:
+        return None
+    from .results import result_type
+
+    return result_type(op.name, op.returns)
+
+
+# -- generated source ------------------------------------------------------------------------
+
+
+def _signature(op: Op) -> str:
+    parts = [
+        p.name if p.required else f"{p.name}=default.{p.name}" if not _literal(p.default)
+        else f"{p.name}={p.default!r}"
+        for p in op.params
+    ]  # fmt: skip
+    return ", ".join(parts)
+
+
+def _literal(value: Any) -> bool:
+    return value is None or type(value) in (bool, int, float, str, tuple)
+
+
+def _needed_by(bound: Bound, name: str) -> list[int]:
+    """Positions of the inputs whose gradient rules need the saved value `name`."""
+    return [
+        i
+        for i, p in enumerate(bound.op.tensors)
+        if p.name in bound.op.rules and name in rule_needs(bound.op.rules[p.name])
+    ]
+
+
+def _differentiable(bound: Bound) -> list[int]:
+    return [i for i, p in enumerate(bound.op.tensors) if p.name in bound.op.rules]
+
+
+def _saved_source(bound: Bound, arrays: dict[str, str]) -> str:
+    """The tuple of what the node keeps; an array only where a gradient that needs it is wanted."""
+    op = bound.op
+    edges = _differentiable(bound)
+    parts = []
+    for name in bound.saved:
+        if name in arrays:
+            value = arrays[name]
+            users = _needed_by(bound, name)
+            if set(users) != set(edges):
+                condition = " or ".join(f"e{i} is not None" for i in users)
+                value = f"({value} if {condition} else None)"
+        elif name.endswith("_shape") and name[:-6] in arrays:
+            value = f"{arrays[name[:-6]]}.shape"
+        elif name.endswith("_shape") and op.sequence:
+            value = "[a.shape for a in a0]"
+        elif name == "out":
+            value = "r"
+        else:
+            value = name
+        parts.append(value)
+    return "(" + "".join(p + ", " for p in parts) + ")"
+
+
+def _node_source(bound: Bound, arrays: dict[str, str], fix: list[str], indent: str) -> list[str]:
+    edges = _differentiable(bound)
+    if not edges:
+        return [f"{indent}t.edge = None"]
+    count = len(bound.op.tensors)
+    names = [p.name for p in bound.op.tensors]
+    links = "".join(
+        (f"{names[i]} if e{i} is LEAF else e{i}, " if i in edges else "None, ") for i in range(count)
+    )
+    wanted = " or ".join(f"e{i} is not None" for i in edges)
+    return [
+        f"{indent}if ({wanted}) and mode.grad:",
+        f"{indent}    t.edge = node = new(Node)",
+        f"{indent}    node.kind = bound",
+        f"{indent}    node.edges = ({links})",
+        f"{indent}    node.saved = {_saved_source(bound, arrays)}",
+        *[f"{indent}    {line}" for line in fix],
+        f"{indent}    node.seq = tick()",
+        f"{indent}else:",
+        f"{indent}    t.edge = None",
+    ]
+
+
+def _call(bound: Bound) -> list[str]:
+    op = bound.op
+    if not bound.fast:
+        return _general(bound)
+    x, *rest = [p.name for p in op.tensors]
+    lines = [f"def {op.name}({_signature(op)}):"]
+    if rest:
+        y = rest[0]
+        lines += [
+            f"    k = type({y})",
+            "    if k is float or k is int:",
+            f"        return bound.with_number({x}, {y})",
+            "    try:",
+            f"        a0 = {x}.array",
+            f"        a1 = {y}.array",
+            "    except AttributeError:",
+            f"        return bound.general({x}, {y})",
+            "    if a0.dtype is not a1.dtype" + (" or a0.dtype.kind not in 'fc':" if op.dtype == "float" else ":"),
+            f"        return bound.general({x}, {y})",
+            "    r = ufunc(a0, a1)",
+        ]
+        arrays = {x: "a0", y: "a1"}
+        fix = [
+            "if (s0 := a0.shape) != (s1 := a1.shape):",
+            "    node.fix = ((s0, a0.dtype), (s1, a1.dtype))",
+            "else:",
+            "    node.fix = None",
+        ]
+    else:
+        lines += [
+            "    try:",
+            f"        a0 = {x}.array",
+            "    except AttributeError:",
+            f"        return bound.general({x})",
+        ]
+        if op.dtype == "float":
+            lines += ["    if a0.dtype.kind not in 'fc':", f"        return bound.general({x})"]
+        lines += ["    r = ufunc(a0)"]
+        arrays = {x: "a0"}
+        fix = ["node.fix = None"]
+    lines += [
+        "    if type(r) is not ndarray:",
+        "        r = asarray(r)",
+        "    t = new(Tensor)",
+        "    t.array = r",
+    ]
+    if op.rules and op.dtype != "compare":
+        lines += [f"    e{i} = {p.name}.edge" for i, p in enumerate(op.tensors)]
+        lines += _node_source(bound, arrays, fix, "    ")
+    else:
+        lines += ["    t.edge = None"]
+    return [*lines, "    return t"]
+
+
+def _with_number(bound: Bound) -> list[str]:
+    """A tensor and a Python number: NumPy's own weak promotion agrees with torch's for floats."""
+    op = bound.op
+    x, y = [p.name for p in op.tensors]
+    lines = [
+        f"def with_number({x}, {y}):",
+        "    try:",
+        f"        a0 = {x}.array",
+        "    except AttributeError:",
+        f"        return bound.general({x}, {y})",
+        "    kind = a0.dtype.kind",
+        f"    if kind != 'f' and (kind != 'c' or {op.dtype == 'compare'}):",
+        f"        return bound.general({x}, {y})",
+        f"    r = ufunc(a0, {y})",
+        "    if type(r) is not ndarray:",
+        "        r = asarray(r)",
+        "    t = new(Tensor)",
+        "    t.array = r",
+    ]
+    if op.rules and op.dtype != "compare":
+        lines += [f"    e0 = {x}.edge", "    e1 = None"]
+        lines += _node_source(bound, {x: "a0", y: y}, ["node.fix = None"], "    ")
+    else:
+        lines += ["    t.edge = None"]
+    return [*lines, "    return t"]
+
+
+def _general(bound: Bound) -> list[str]:
+    op = bound.op
+    names = [p.name for p in op.tensors]
+    lines = [f"def {op.name}({_signature(op)}):"]
+    if op.sequence:
+        lines += [
+            f"    {names[0]} = require_tensors(op, {names[0]})",
+            f"    a0 = [x.array for x in {names[0]}]",
+            *([f"    a0 = same_dtype(op, a0, {op.dtype!r})"] if op.dtype else []),
+            "    xp = np if type(a0[0]) is ndarray else namespace(a0[0])",
+        ]
+    elif op.dtype in ("promote", "float", "compare"):
+        operands = "".join(f"{n}, " for n in names)
+        lines += [
+            "    " + "".join(f"a{i}, " for i in range(len(names))) + f"= coerce(op, ({operands}))",
+            "    xp = np if type(a0) is ndarray else namespace(a0)",
+        ]
+    else:
+        lines += ["    try:"]
+        for i, p in enumerate(op.tensors):
+            value = f"{p.name}.array"
+            if not p.required:
+                value = f"None if {p.name} is None else {value}"
+            lines += [f"        a{i} = {value}"]
+        optional = tuple(p.name for p in op.tensors if not p.required)
+        lines += [
+            "    except AttributeError:",
+            f"        require_tensors(op, ({''.join(n + ', ' for n in names)}), {optional!r})",
+            "        raise",
+            "    xp = np if type(a0) is ndarray else namespace(a0)",
+        ]
+        if op.dtype == "same":
+            lines += [f"    same_dtype(op, ({''.join(f'a{i}, ' for i in range(len(names)))}), 'same')"]
+    settings = "".join(f", {p.name}" for p in op.settings)
+    call = f"forward(xp, {', '.join(f'a{i}' for i in range(len(names)))}{settings})"
+    outputs = list(op.returns) or ["r"]
+    targets = ", ".join(outputs + list(op.aux))
+    lines += [f"    {targets} = {call}"]
+    for name in outputs:
+        lines += [f"    if type({name}) is not ndarray:", f"        {name} = asarray({name})"]
+    arrays = {n: f"a{i}" for i, n in enumerate(names)}
+    if op.sequence:
+        return lines + _sequence_tail(bound, arrays)
+    edges = _differentiable(bound)
+    if op.dtype in ("promote", "float", "compare"):
+        get = "e{i} = getattr({n}, 'edge', None)"
+        fix = [f"node.fix = fixes(({''.join(n + ', ' for n in names)}), r)"]
+    else:
+        get = "e{i} = {n}.edge"
+        fix = ["node.fix = None"]
+    recorded = bool(edges) and op.dtype != "compare"
+    if recorded:
+        for i in edges:
+            line = get.format(i=i, n=names[i])
+            if not op.tensors[i].required and op.dtype not in ("promote", "float"):
+                line = f"e{i} = None if {names[i]} is None else {names[i]}.edge"
+            lines += [f"    {line}"]
+    if not op.returns:
+        lines += ["    t = new(Tensor)", "    t.array = r"]
+        lines += _node_source(bound, arrays, fix, "    ") if recorded else ["    t.edge = None"]
+        if op.view:
+            lines += [f"    note_view(t, {names[0]})"]
+        return [*lines, "    return t"]
+    return lines + _several_tail(bound, arrays, fix, recorded)
+
+
+def _several_tail(bound: Bound, arrays: dict[str, str], fix: list[str], recorded: bool) -> list[str]:
+    """Several results: one node; each differentiable result reaches it through its own pick."""
+    op = bound.op
+    lines = []
+    for name in op.returns:
+        lines += [f"    t_{name} = new(Tensor)", f"    t_{name}.array = {name}", f"    t_{name}.edge = None"]
+    if recorded:
+        lines += ["    t = new(Tensor)", f"    r = {op.returns[0]}"]
+        lines += _node_source(bound, arrays | {n: n for n in op.returns}, fix, "    ")
+        lines += ["    if t.edge is not None:"]
+        shapes = "".join(f"({n}.shape, {n}.dtype), " for n in op.returns)
+        lines += [
+            f"        t_{name}.edge = pick(t.edge, {i}, ({shapes}))"
+            for i, name in enumerate(op.returns)
+            if name in op.differentiable
+        ]
+    values = ", ".join(f"t_{name}" for name in op.returns)
+    return [*lines, f"    return result({values})"]
+
+
+def _sequence_tail(bound: Bound, arrays: dict[str, str]) -> list[str]:
+    name = bound.op.tensors[0].name
+    lines = ["    t = new(Tensor)", "    t.array = r", "    t.edge = None"]
+    if bound.op.rules:
+        lines += [
+            f"    e0 = [x if x.edge is LEAF else x.edge for x in {name}]",
+            "    if mode.grad and any(e is not None for e in e0):",
+            "        t.edge = node = new(Node)",
+            "        node.kind = bound",
+            "        node.edges = tuple(e0)",
+            f"        node.saved = {_saved_source(bound, {k: v for k, v in arrays.items() if k != name})}",
+            f"        node.fix = fixes({name}, None)",
+            "        node.seq = tick()",
+        ]
+    return [*lines, "    return t"]
+
+
+def _backward(bound: Bound, *, taped: bool = False) -> list[str]:
+    """`backward(F, g, node)`: run the rules whose gradients are wanted."""
+    op = bound.op
+    title = "backward_taped" if taped else "backward"
+    lines = [f"def {title}(F, g, node):"]
+    if bound.saved:
+        source = "bound.rewrap(node)" if taped else "node.saved"
+        lines += ["    " + "".join(f"s{i}, " for i in range(len(bound.saved))) + f"= {source}"]
+    if op.returns and len(op.differentiable) > 1:
+        lines += ["    g = g.filled(F)"]
+    elif op.returns:
+        lines += [f"    g = g.filled(F)[{op.returns.index(op.differentiable[0])}]"]
+
+    def rule(name: str) -> str:
+        needs = [f"s{bound.saved.index(n)}" for n in rule_needs(op.rules[name])]
+        return f"rule_{name}({', '.join(['F', 'g', *needs])})"
+
+    if op.sequence:
+        return [*lines, f"    return {rule(op.tensors[0].name)}"]
+    edges = _differentiable(bound)
+    if len(op.tensors) == 1:
+        return [*lines, f"    return ({rule(op.tensors[0].name)},)"]
+    names = [f"e{i}" for i in range(len(op.tensors))]
+    lines += [f"    {', '.join(names)} = node.edges"]
+    parts = [
+        f"{rule(p.name)} if e{i} is not None else None" if i in edges else "None"
+        for i, p in enumerate(op.tensors)
+    ]
+    return [*lines, f"    return ({', '.join(parts)})"]
+
+
+_MAKERS: dict[str, Any] = {
+    "call": _call,
+    "general": _general,
+    "with_number": _with_number,
+    "backward": _backward,
+    "backward_taped": lambda bound: _backward(bound, taped=True),
+}
+
+
+# -- several differentiable results ------------------------------------------------------------
+
+
+class Parts(dict):
+    """Gradients of some results of a node with several; missing ones count as zero."""
+
+    specs: tuple[Any, ...] = ()
+
+    def __add__(self, other: Parts) -> Parts:
+        merged = Parts(self)
+        merged.specs = self.specs
+        for key, g in other.items():
+            merged[key] = merged[key] + g if key in merged else g
+        return merged
+
+    def filled(self, F: Any) -> list[Any]:  # noqa: N803 - the name gradient rules use
+        values = []
+        for i, (shape, dtype) in enumerate(self.specs):
+            g = self.get(i)
+            if g is None:
+                zeros = np.zeros(shape, dtype)
+                g = wrap(zeros) if F.taped else zeros
+            values.append(g)
+        return values
+
+
+class _Pick:
+    """The node between one of several results and the op's node."""
+
+    name = "Pick"
+
+    @staticmethod
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:  # noqa: N803
+        index, specs = node.saved  # type: ignore[misc]
+        parts = Parts({index: g})
+        parts.specs = specs
+        return (parts,)
+
+    backward_taped = backward
+
+
+def _pick(node: Node, index: int, specs: tuple[Any, ...]) -> Node:
+    made = object.__new__(Node)
+    made.kind = _Pick
+    made.edges = (node,)
+    made.saved = (index, specs)
+    made.fix = None
+    made.seq = versions.tick()
+    return made
+
+
+BOUND: dict[str, Bound] = {name: Bound(op) for name, op in OPS.items()}
+
+
+def raw_signature(name: str) -> Any:
+    """An op's function over Tensors with the parameters its declaration has."""
+    return BOUND[name].call

@@ -1,0 +1,467 @@
+"""torch's functions that are compositions of ops, or ops with a wider signature."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays import as_dtype
+from workbench.arrays.dtypes import dtype_of, number_dtype
+
+from .create import as_shape
+from .functions import METHODS, function, raw
+from .tensor import Tensor, wrap
+from .transfer import cast_to
+
+
+
+def _numpy_dtype(dtype: Any) -> np.dtype | None:
+    return None if dtype is None else as_dtype(dtype).numpy
+
+
+# -- arithmetic with more settings -----------------------------------------------------------
+
+_add, _sub, _mul = raw("add"), raw("sub"), raw("mul")
+
+
+@function()
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """input + alpha * other; shapes broadcast."""
+    return _add(input, other if alpha == 1 else _mul(other, alpha))
+
+
+@function("", "sub", "subtract")
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """input - alpha * other; shapes broadcast.
+
+    Raises RuntimeError for bool tensors: use logical_xor.
+    """
+    return _sub(input, other if alpha == 1 else _mul(other, alpha))
+
+
+_div = raw("div")
+
+
+@function("", "div", "divide", "true_divide")
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """input / other; with `rounding_mode` "floor" or "trunc", rounded and in the inputs' dtype."""
+    if rounding_mode is None:
+        return _div(input, other)
+    if rounding_mode == "floor":
+        return raw("floor_divide")(input, other)
+    if rounding_mode != "trunc":
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    quotient = _div(input, other)
+    return wrap(np.trunc(quotient.array).astype(raw("mul")(input, other).array.dtype))
+
+
+_pow, _floor_divide = raw("pow"), raw("floor_divide")
+
+
+@function()
+def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001 - torch's name
+    """`input` raised to `exponent`, elementwise.
+
+    Raises RuntimeError for integers to negative powers.
+    """
+    if type(exponent) in (int, float) and isinstance(input, Tensor):
+        array = input.array
+        if array.dtype.kind in "iub" and type(exponent) is int and exponent < 0:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+        if exponent == 2 and array.dtype.kind in "fc":
+            return _square(input)
+        if exponent == 0.5 and array.dtype.kind == "f":
+            return raw("sqrt")(input)
+    return _pow(input, exponent)
+
+
+_square = raw("square")
+
+_where = raw("where")
+
+
+@function()
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """`input` where `condition`, else `other`; with only a condition, its nonzero positions."""
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
+    if not isinstance(condition, Tensor):
+        raise TypeError(f"where(): condition must be a Tensor, not {type(condition).__name__}")
+    if condition.array.dtype != np.bool_:
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
+    from workbench.arrays import result_dtype
+
+    kinds = [
+        (dtype_of(v.array), 0 if v.array.ndim else 1) if isinstance(v, Tensor) else (number_dtype(v), 2)
+        for v in (input, other)
+    ]
+    target = result_dtype(kinds).numpy
+    input, other = (
+        cast_to(v, target) if isinstance(v, Tensor) else wrap(np.asarray(v, target))
+        for v in (input, other)
+    )
+    return _where(condition, input, other)
+
+
+def masked_where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """`self` where `condition`, else `other`."""
+    return where(condition, self, other)
+
+
+METHODS["where"] = masked_where
+
+
+@function()
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """Positions of the nonzero elements, (n, dims) in int64, or one tensor per dimension."""
+    found = np.nonzero(input.array) if input.array.ndim else np.nonzero(input.array.reshape(1))
+    if as_tuple:
+        return tuple(wrap(np.ascontiguousarray(f)) for f in found)
+    return wrap(np.stack(found, 1) if input.array.ndim else np.zeros((len(found[0]), 0), np.int64))
+
+
+# -- reductions --------------------------------------------------------------------------------
+
+_sum, _mean, _variance = raw("sum"), raw("mean"), raw("variance")
+
+
+@function()
+def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:  # noqa: A001
+    """Sum over `dim` (None: all; an int or a tuple); integers add up in int64."""
+    return _sum(input, dim, keepdim, _numpy_dtype(dtype))
+
+
+@function()
+def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Mean over `dim`; RuntimeError for integers."""
+    return _mean(input, dim, keepdim, _numpy_dtype(dtype))
+
+
+@function()
+def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: float | None = None) -> Tensor:  # fmt: skip
+    """Variance over `dim`, dividing by n - correction (1 by default)."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    return _variance(input, dim, keepdim, correction)
+
+
+@function()
+def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: float | None = None) -> Tensor:  # fmt: skip
+    """Standard deviation over `dim`."""
+    return raw("sqrt")(var(input, dim, unbiased, keepdim, correction=correction))
+
+
+def _extreme(name: str) -> Any:
+    flat, along = raw(f"a{name}"), raw(f"{name}_dim")
+    pairwise = raw(f"{name}imum")
+
+    def extreme(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+        if isinstance(dim, Tensor):
+            return pairwise(input, dim)
+        if other is not None:
+            return pairwise(input, other)
+        if dim is None:
+            if input.array.size == 0:
+                raise RuntimeError(
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                    "Specify the reduction dim with the 'dim' argument."
+                )
+            return flat(input)
+        return along(input, dim, keepdim)
+
+    extreme.__name__ = extreme.__qualname__ = name
+    extreme.__doc__ = (
+        f"`{name}(x)`: the {name}imum (ties share the gradient); `{name}(x, dim)`: values and "
+        f"indices along `dim`; `{name}(x, y)`: elementwise."
+    )
+    return function()(extreme)
+
+
+max, min = _extreme("max"), _extreme("min")  # noqa: A001
+
+
+@function("", "softmax")
+def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    """exp(x) / sum of exp(x) along `dim`."""
+    return raw("softmax")(input if dtype is None else cast_to(input, as_dtype(dtype).numpy), dim)
+
+
+@function("", "log_softmax")
+def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    """log(softmax(x)) along `dim`, without overflow."""
+    return raw("log_softmax")(input if dtype is None else cast_to(input, as_dtype(dtype).numpy), dim)
+
+
+@function()
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The p-norm over `dim` ("fro" and 2: Euclidean; inf: largest absolute value)."""
+    absolute = raw("abs")(input)
+    if p in ("fro", 2, 2.0):
+        # the slope of the root at 0 is infinite; the norm's is taken as 0
+        total = _sum(_square(absolute), dim, keepdim)
+        zero = total == 0
+        if bool(zero.array.any()):
+            return where(zero, total * 0, raw("sqrt")(where(zero, total + 1, total)))
+        return raw("sqrt")(total)
+    if p == math.inf:
+        return raw("amax")(absolute, () if dim is None else dim, keepdim)
+    if p == -math.inf:
+        return raw("amin")(absolute, () if dim is None else dim, keepdim)
+    if p == 0:
+        return _sum(cast_to(absolute != 0, absolute.array.dtype), dim, keepdim)
+    if p == 1:
+        return _sum(absolute, dim, keepdim)
+    return pow(_sum(pow(absolute, p), dim, keepdim), 1.0 / p)
+
+
+@function("", "cumsum")
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Running sum along `dim`."""
+    return raw("cumsum")(input, dim, _numpy_dtype(dtype))
+
+
+@function("", "prod")
+def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Product over `dim` (one dimension or all)."""
+    return raw("prod")(input, dim, keepdim, _numpy_dtype(dtype))
+
+
+# -- shapes ------------------------------------------------------------------------------------
+
+_reshape, _view, _permute, _expand = (raw(n) for n in ("reshape", "view_as_shape", "permute", "expand"))
+
+
+@function()
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape (one side may be -1); a view where possible."""
+    return _reshape(input, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
+
+
+@function()
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """A view with its dimensions in the order `dims`."""
+    return _permute(input, tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+
+
+def view(self: Tensor, *shape: Any) -> Tensor:
+    """The same memory in another shape; RuntimeError where strides do not allow it."""
+    if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
+        return wrap(self.array.view(as_dtype(shape[0]).numpy))
+    return _view(self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
+
+
+def expand(self: Tensor, *sizes: Any) -> Tensor:
+    """A read-only view broadcast to `sizes` (-1 keeps a side)."""
+    return _expand(self, sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
+
+
+def repeat(self: Tensor, *repeats: Any) -> Tensor:
+    """The whole tensor repeated along each dimension."""
+    counts = as_shape(repeats, "repeats")
+    if len(counts) < self.array.ndim:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
+    return raw("repeat_tiles")(self, counts)
+
+
+METHODS.update(view=view, expand=expand, repeat=repeat)
+METHODS["view_as"] = lambda self, other: view(self, other.shape)
+METHODS["expand_as"] = lambda self, other: expand(self, other.shape)
+METHODS["reshape_as"] = lambda self, other: reshape(self, other.shape)
+
+
+@function()
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix (vectors as they are); RuntimeError above two dimensions."""
+    if input.array.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+    return input if input.array.ndim < 2 else raw("transpose")(input, 0, 1)
+
+
+@function()
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """A copy with the order along `dims` reversed."""
+    return raw("flip")(input, tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+
+
+@function()
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of pieces along `dim`: of one size (the last may be smaller), or of the given sizes."""
+    size = tensor.size(dim)
+    given = split_size_or_sections
+    if isinstance(given, int):
+        if given <= 0 and not (given == 0 and size == 0):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={given}")
+        sizes = [builtins_min(given, size - i) for i in range(0, size, given)] if size else [0]
+    else:
+        sizes = [int(n) for n in given]
+        if builtins_sum(sizes) != size:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's "
+                f"size at dimension {dim}), but got split_sizes={sizes}"
+            )
+    pieces, start = [], 0
+    for n in sizes:
+        pieces.append(raw("narrow")(tensor, dim, start, n))
+        start += n
+    return tuple(pieces)
+
+
+import builtins  # noqa: E402 - below the names it stands in for
+
+builtins_min, builtins_sum = builtins.min, builtins.sum
+
+
+@function()
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` views of equal size along `dim` (the last may be smaller)."""
+    if chunks < 1:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    size = input.size(dim)
+    return split(input, builtins.max(-(-size // chunks), 1), dim)
+
+
+@function()
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of the entries along `dim`, without that dimension."""
+    return tuple(raw("select")(input, dim, i) for i in range(input.size(dim)))
+
+
+@function()
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Entries of `input` along `dim` at `index` (int64)."""
+    return raw("gather_along")(input, index, dim)
+
+
+@function()
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The entries of `input` along `dim` at the 1-d `index`."""
+    from .indexing import getitem
+
+    return getitem(input, (slice(None),) * (dim % builtins.max(input.array.ndim, 1)) + (index,))
+
+
+@function()
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where `mask` (bool, broadcast) is true, 1-d."""
+    from .indexing import getitem
+
+    shape = np.broadcast_shapes(input.array.shape, mask.array.shape)
+    return getitem(_expand(input, shape), wrap(np.broadcast_to(mask.array, shape)))
+
+
+# -- matrix products ---------------------------------------------------------------------------
+
+_matmul = raw("matmul")
+
+
+def _product(name: str, dims: tuple[int, int]) -> Any:
+    def product(input: Tensor, mat2: Tensor) -> Tensor:
+        if (input.array.ndim, mat2.array.ndim) != dims:
+            raise RuntimeError(
+                f"{name}(): expected {dims[0]}-D and {dims[1]}-D tensors, got {input.array.ndim}-D and "
+                f"{mat2.array.ndim}-D"
+            )
+        if name == "bmm" and input.array.shape[0] != mat2.array.shape[0]:
+            raise RuntimeError(
+                f"bmm(): batch sizes differ: {input.array.shape[0]} and {mat2.array.shape[0]}"
+            )
+        return _matmul(input, mat2)
+
+    product.__name__ = product.__qualname__ = name
+    product.__doc__ = f"Matrix product of {dims[0]}-d and {dims[1]}-d tensors, without broadcasting."
+    return function()(product)
+
+
+mm, bmm, mv, dot = (_product(n, d) for n, d in (("mm", (2, 2)), ("bmm", (3, 3)), ("mv", (2, 1)), ("dot", (1, 1))))
+
+
+@function()
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2)."""
+    return _add(_mul(input, beta), _mul(_matmul(mat1, mat2), alpha))
+
+
+@function()
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """input[:, None] * vec2[None, :]."""
+    return _mul(raw("unsqueeze")(input, 1), raw("unsqueeze")(vec2, 0))
+
+
+# -- comparing whole tensors ---------------------------------------------------------------------
+
+
+@function()
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether both have the same shape and elements."""
+    return input.array.shape == other.array.shape and bool((input.array == other.array).all())
+
+
+@function()
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Elementwise |input - other| <= atol + rtol * |other|."""
+    return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
+
+
+@function()
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements are close."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+def _ordered(name: str, pick: Any) -> None:
+    def ordered(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return pick(input, *args, **kwargs)
+
+    ordered.__name__ = ordered.__qualname__ = name
+    ordered.__doc__ = pick.__doc__
+    function()(ordered)
+
+
+def _sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """Values in order along `dim`, and where they were."""
+    from .results import result_type
+
+    order = argsort(input, dim, descending, stable)
+    return result_type("sort", ("values", "indices"))(gather(input, dim, order), order)
+
+
+@function()
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The positions that put `input` in order along `dim` (stable)."""
+    array = input.array
+    if array.ndim == 0:
+        return wrap(np.zeros((), np.int64))
+    if descending:
+        # reversing twice keeps ties in their order
+        backwards = np.flip(array, dim)
+        order = np.flip(np.argsort(backwards, axis=dim, kind="stable"), dim)
+        return wrap(np.ascontiguousarray(array.shape[dim] - 1 - order))
+    return wrap(np.argsort(array, axis=dim, kind="stable"))
+
+
+def _topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """The k largest (or smallest) values along `dim`, in order, and where they are."""
+    from .results import result_type
+
+    size = input.size(dim) if input.array.ndim else 1
+    if not 0 <= k <= size:
+        raise RuntimeError(f"selected index k out of range: k is {k}, the dimension has {size}")
+    order = raw("narrow")(argsort(input, dim, largest, True), dim, 0, k)
+    return result_type("topk", ("values", "indices"))(gather(input, dim, order), order)
+
+
+_ordered("sort", _sort)
+_ordered("topk", _topk)

@@ -1,0 +1,134 @@
+"""x[index] and x[index] = values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays import namespace
+
+from .functions import raw
+from .inplace import check_writable, store
+from .mode import mode
+from .tensor import Tensor, wrap
+from .transfer import cast_to
+
+_getitem = raw("getitem")
+_index_put = raw("index_put")
+
+
+def normalise(array: Any, index: Any) -> tuple[Any, ...]:
+    """A torch index as a NumPy index over raw arrays.
+
+    Raises IndexError for float tensors, out-of-range entries and too many indices.
+    """
+    if not isinstance(index, tuple):
+        if isinstance(index, list) and any(
+            isinstance(i, (slice, Tensor, list, tuple)) or i is None or i is Ellipsis for i in index
+        ):
+            index = tuple(index)
+        else:
+            index = (index,)
+    parts: list[Any] = []
+    used = 0
+    for item in index:
+        kind = type(item)
+        if kind is int or item is None or item is Ellipsis:
+            part, takes = item, 1 if kind is int else 0
+        elif kind is slice:
+            part, takes = _slice(item), 1
+        elif kind is bool:
+            part, takes = np.asarray(item), 0
+        else:
+            part = item.array if isinstance(item, Tensor) else np.asarray(item)
+            if part.dtype.kind == "u" and part.dtype.itemsize == 1:
+                part = part.astype(bool)  # torch: byte tensors are masks
+            if part.size == 0 and part.dtype.kind == "f" and not isinstance(item, Tensor):
+                part = part.astype(np.int64)  # an empty list
+            if part.dtype.kind not in "iub":
+                raise IndexError(
+                    "tensors used as indices must be long, int, byte or bool tensors, got "
+                    f"{part.dtype.name}"
+                )
+            takes = part.ndim if part.dtype.kind == "b" else 1
+            if part.ndim == 0 and part.dtype.kind != "b":
+                part = int(part)  # a 0-d tensor selects, as an int does
+        parts.append(part)
+        used += takes
+    if used > array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {array.ndim}")
+    return tuple(parts)
+
+
+def _slice(item: slice) -> slice:
+    if item.step is not None and int(item.step) <= 0:
+        raise ValueError("step must be greater than zero")
+    ends = (item.start, item.stop, item.step)
+    if any(isinstance(end, Tensor) for end in ends):
+        return slice(*(None if end is None else int(end) for end in ends))
+    return item
+
+
+def getitem(self: Tensor, index: Any) -> Tensor:
+    """A part of the tensor: a view for ints, slices, None and `...`; a copy for index tensors."""
+    array = self.array
+    if type(index) is int:
+        key: tuple[Any, ...] = (index,)
+        if array.ndim == 0:
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim "
+                "tensor to a number"
+            )
+    else:
+        key = normalise(array, index)
+    try:
+        return _getitem(self, key)
+    except IndexError as error:
+        raise IndexError(f"{error} (tensor of shape {tuple(array.shape)})") from None
+
+
+def setitem(self: Tensor, index: Any, value: Any) -> None:
+    """Write `value` (a tensor or number, broadcast) at `index`, in place."""
+    check_writable(self, "__setitem__")
+    array = self.array
+    key = normalise(array, index)
+    if isinstance(value, Tensor):
+        value = cast_to(value, array.dtype)
+    else:
+        value = wrap(namespace(array).asarray(value).astype(array.dtype))
+    if mode.grad and (self.edge is not None or value.edge is not None):
+        store(self, _index_put(self, _fitted(array, key, value), key), "index_put_")
+        return
+    from . import versions
+
+    if not array.flags.writeable:
+        raise RuntimeError("this tensor is a read-only view; write to a clone() of it")
+    try:
+        array[key] = value.array
+    except ValueError:
+        raise RuntimeError(_mismatch(array, key, value)) from None
+    versions.mark_array(array)
+
+
+def _fitted(array: Any, key: tuple[Any, ...], value: Tensor) -> Tensor:
+    """`value` without superfluous leading sides of 1; RuntimeError when it cannot be broadcast."""
+    wanted = array[key].shape
+    shape = value.array.shape
+    while len(shape) > len(wanted) and shape[0] == 1:
+        shape = shape[1:]
+    try:
+        np.broadcast_shapes(shape, wanted)
+        fits = len(shape) <= len(wanted)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise RuntimeError(_mismatch(array, key, value))
+    return value if shape == value.array.shape else raw("reshape")(value, shape)
+
+
+def _mismatch(array: Any, key: tuple[Any, ...], value: Tensor) -> str:
+    return (
+        f"shape mismatch: value tensor of shape {list(value.array.shape)} cannot be broadcast to "
+        f"indexing result of shape {list(array[key].shape)}"
+    )

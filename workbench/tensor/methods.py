@@ -1,0 +1,124 @@
+"""Attaching the table to Tensor: methods, operators, in-place variants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays import random
+
+from . import compose, indexing, printing
+from .binding import BOUND
+from .functions import METHODS, raw
+from .inplace import copy_, fill_raw, inplace_variant
+from .tensor import Tensor
+
+_REFLECTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
+
+
+def _reflect(call: Any) -> Any:
+    def reflected(self: Tensor, other: Any) -> Any:
+        return call(other, self)
+
+    return reflected
+
+
+def _guard(call: Any) -> Any:
+    """Comparison with something that is no number: not equal, instead of an error."""
+
+    def compare(self: Tensor, other: Any) -> Any:
+        try:
+            return call(self, other)
+        except TypeError:
+            if isinstance(other, (Tensor, int, float, complex, np.generic)):
+                raise
+            return NotImplemented
+
+    return compare
+
+
+def _attach() -> None:
+    for name, call in METHODS.items():
+        setattr(Tensor, name, call)
+    for bound in BOUND.values():
+        op = bound.op
+        if op.inplace:
+            for name in (op.name, *op.aliases):
+                setattr(Tensor, f"{name}_", inplace_variant(name, METHODS.get(name, bound.call)))
+        if op.operator is None:
+            continue
+        call = compose.pow if op.name == "pow" else bound.call
+        setattr(Tensor, f"__{op.operator}__", _guard(call) if op.operator in ("eq", "ne") else call)
+        if op.operator in _REFLECTED:
+            setattr(Tensor, f"__r{op.operator}__", _reflect(call))
+        if op.inplace:
+            setattr(Tensor, f"__i{op.operator}__", inplace_variant(op.name, call))
+    Tensor.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
+    Tensor.__setitem__ = indexing.setitem  # type: ignore[attr-defined]
+    Tensor.__repr__ = printing.tensor_repr  # type: ignore[method-assign]
+    Tensor.copy_ = copy_  # type: ignore[attr-defined]
+
+
+def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself where it is contiguous, else a copy that is."""
+    return self if self.array.flags.c_contiguous else raw("clone")(self)
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Fill with one number, in place."""
+    number = value.item() if isinstance(value, Tensor) else value
+    return fill_raw(self, "fill_", lambda array: array.fill(number))
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Fill with zeros, in place."""
+    return fill_raw(self, "zero_", lambda array: array.fill(0))
+
+
+def _random_fill(name: str, draw: Any, doc: str) -> Any:
+    def method(self: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
+        source = generator or random.default_generator()
+
+        def write(array: Any) -> None:
+            array[...] = draw(source, array, *args, **kwargs)
+
+        return fill_raw(self, name, write)
+
+    method.__name__ = name
+    method.__doc__ = doc
+    return method
+
+
+def _uniform(g: Any, a: Any, from_: float = 0.0, to: float = 1.0, **kw: Any) -> Any:
+    low, high = kw.get("a", from_), kw.get("b", to)
+    return g.uniform(a.shape, a.dtype) * (high - low) + low
+
+
+def _normal(g: Any, a: Any, mean: float = 0.0, std: float = 1.0) -> Any:
+    return g.normal(a.shape, a.dtype) * std + mean
+
+
+def _bernoulli(g: Any, a: Any, p: float = 0.5) -> Any:
+    return g.uniform(a.shape, np.dtype(np.float64)) < p
+
+
+def _integers(g: Any, a: Any, from_: int = 0, to: int | None = None) -> Any:
+    if to is None:
+        from_, to = 0, from_ or 2**24
+    return g.integers(from_, to, a.shape)
+
+
+METHODS.update(
+    contiguous=contiguous,
+    fill_=fill_,
+    zero_=zero_,
+    uniform_=_random_fill("uniform_", _uniform, "Fill with uniform numbers in [from, to)."),
+    normal_=_random_fill("normal_", _normal, "Fill with normal numbers."),
+    bernoulli_=_random_fill("bernoulli_", _bernoulli, "Fill with ones at probability p, else zeros."),
+    random_=_random_fill("random_", _integers, "Fill with random integers in [from, to)."),
+)
+
+Tensor.T = property(lambda self: raw("permute")(self, tuple(range(self.array.ndim))[::-1]))  # type: ignore[attr-defined]
+Tensor.mT = property(lambda self: raw("transpose")(self, -2, -1))  # type: ignore[attr-defined]
+_attach()

@@ -1,0 +1,113 @@
+"""Whether operations are being recorded, per thread."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Mode(threading.local):
+    grad = True
+    inference = False
+
+
+mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are recorded for `backward`."""
+    return mode.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    return mode.inference
+
+
+class _Switch:
+    """A context manager that is also a decorator (each call of the function enters it anew)."""
+
+    def _state(self) -> tuple[bool, bool]:
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        # a stack, since one object may be entered again inside itself
+        self.__dict__.setdefault("_before", []).append((mode.grad, mode.inference))
+        mode.grad, mode.inference = self._state()
+
+    def __exit__(self, *exc: object) -> None:
+        mode.grad, mode.inference = self._before.pop()
+
+    def __call__(self, function: _F) -> _F:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            before = (mode.grad, mode.inference)
+            mode.grad, mode.inference = self._state()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                mode.grad, mode.inference = before
+
+        return wrapped  # type: ignore[return-value]
+
+
+class no_grad(_Switch):  # noqa: N801 - torch spells it so
+    """Record nothing inside the block or the decorated function."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        return made if function is None else made(function)  # bare @no_grad
+
+    def _state(self) -> tuple[bool, bool]:
+        return False, mode.inference
+
+
+class enable_grad(_Switch):  # noqa: N801 - torch spells it so
+    """Record inside the block or the decorated function, even within `no_grad`."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        return made if function is None else made(function)
+
+    def _state(self) -> tuple[bool, bool]:
+        return True, mode.inference
+
+
+class set_grad_enabled(_Switch):  # noqa: N801 - torch spells it so
+    """Switch recording on or off: at once when called, until the block ends when used as one."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = bool(enabled)
+        self._outer = (mode.grad, mode.inference)
+        mode.grad = self.enabled
+
+    def _state(self) -> tuple[bool, bool]:
+        return self.enabled, mode.inference
+
+    def __enter__(self) -> None:
+        self.__dict__.setdefault("_before", []).append(self._outer)
+        mode.grad = self.enabled
+
+    def __call__(self, function: _F) -> _F:
+        mode.grad, mode.inference = self._outer
+        return super().__call__(function)
+
+
+class inference_mode(_Switch):  # noqa: N801 - torch spells it so
+    """Like `no_grad`: record nothing. `inference_mode(False)` records."""
+
+    def __new__(cls, enabled: Any = True) -> Any:
+        made = super().__new__(cls)
+        if callable(enabled):
+            made.__init__(True)
+            return made(enabled)
+        return made
+
+    def __init__(self, enabled: Any = True) -> None:
+        self.enabled = enabled is not False
+
+    def _state(self) -> tuple[bool, bool]:
+        return not self.enabled, self.enabled
