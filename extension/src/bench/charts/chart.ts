@@ -1,0 +1,71 @@
+/**
+ * A uPlot chart that lives in an element: follows its size, is rebuilt when colours change, redraws
+ * only while it can be seen.
+ */
+import uPlot from 'uplot';
+
+export interface ChartSource {
+  options: (size: { width: number; height: number }) => uPlot.Options;
+  data: (width: number) => uPlot.AlignedData;
+}
+
+export class Chart {
+  plot: uPlot | null = null;
+  private seen = true;
+  private stale = false;
+  private readonly resize: ResizeObserver;
+  private readonly watch: IntersectionObserver | null;
+
+  constructor(
+    private readonly element: HTMLElement,
+    private readonly source: ChartSource
+  ) {
+    this.resize = new ResizeObserver(() => this.fit());
+    this.resize.observe(element);
+    this.watch =
+      typeof IntersectionObserver === 'function'
+        ? new IntersectionObserver(entries => {
+            this.seen = entries.at(-1)?.isIntersecting ?? true;
+            if (this.seen && this.stale) {
+              this.update();
+            }
+          })
+        : null;
+    this.watch?.observe(element);
+    this.fit();
+  }
+
+  private size(): { width: number; height: number } {
+    return { width: this.element.clientWidth, height: this.element.clientHeight };
+  }
+
+  private fit(): void {
+    const size = this.size();
+    if (size.width < 40 || size.height < 40) {
+      return;
+    }
+    if (this.plot) {
+      this.plot.setSize(size);
+    } else {
+      this.plot = new uPlot(this.source.options(size), this.source.data(size.width), this.element);
+    }
+    this.update();
+  }
+
+  /** Takes the data anew; colours and axes stay. */
+  update(): void {
+    if (!this.seen) {
+      this.stale = true;
+      return;
+    }
+    this.stale = false;
+    this.plot?.setData(this.source.data(this.element.clientWidth));
+  }
+
+  destroy(): void {
+    this.resize.disconnect();
+    this.watch?.disconnect();
+    this.plot?.destroy();
+    this.plot = null;
+  }
+}

@@ -1,0 +1,48 @@
+/** What our charts have in common: quiet axes, thin grid, the page's font and colours. */
+import type uPlot from 'uplot';
+import { real, short } from '../format';
+import type { Palette } from '../theme';
+
+export const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+
+export function axis(palette: Palette, more: Partial<uPlot.Axis>): uPlot.Axis {
+  return {
+    stroke: palette.muted,
+    font: FONT,
+    grid: { stroke: palette.line, width: 1 },
+    ticks: { show: false },
+    gap: 6,
+    ...more
+  };
+}
+
+export function steps(palette: Palette): uPlot.Axis {
+  return axis(palette, {
+    size: 22,
+    grid: { show: false },
+    space: 60,
+    values: (_, splits) => splits.map(step => (Number.isInteger(step) ? short(step) : ''))
+  });
+}
+
+/** On a log axis only whole powers of ten are named. */
+export const powers = (splits: (number | null)[]): string[] =>
+  splits.map(value => {
+    if (value === null || value <= 0) {
+      return '';
+    }
+    const exponent = Math.log10(value);
+    if (Math.abs(exponent - Math.round(exponent)) > 1e-6) {
+      return '';
+    }
+    return value >= 1e-3 && value <= 1e4 ? real(value, 1) : `10${superscript(Math.round(exponent))}`;
+  });
+
+const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+export function superscript(n: number): string {
+  return n
+    .toString()
+    .replace('-', '⁻')
+    .replace(/\d/g, digit => RAISED[Number(digit)] ?? digit);
+}
