@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib as _importlib
 import math as _math
+import sys as _sys
 from typing import Any as _Any
 
 from . import arrays, autograd, cuda, linalg, ops, tensor as _tensor_room
@@ -66,6 +67,8 @@ def __getattr__(name: str) -> _Any:
     except KeyError:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}") from None
     loaded = _importlib.import_module(module)
+    if name in ("Run", "training") and "ipykernel" in _sys.modules:
+        _importlib.import_module("workbench.widgets").watch_runs()  # JupyterLab's sidebar lists runs
     value = loaded if attribute is None else getattr(loaded, attribute)
     globals()[name] = value
     return value

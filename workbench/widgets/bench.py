@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from workbench.widgets import cells, kernel, state
+from workbench.widgets.registry import announce_widget, watch_runs
 
 if TYPE_CHECKING:
     from workbench.training import Run
@@ -44,6 +45,7 @@ class Bench:
     def __init__(self, network: Any, data: Any = None, **options: Any) -> None:
         from workbench.training import Run
 
+        watch_runs()
         self._owner = not isinstance(network, Run)
         if self._owner:
             if data is None:
@@ -157,7 +159,6 @@ class View:
         from workbench.network import Network, catalogue
         from workbench.widgets.display import Output
         from workbench.widgets.live import Link
-        from workbench.widgets.registry import announce_widget
         from workbench.widgets.widget import BenchWidget
 
         classes = list(getattr(run, "classes", None) or [])
@@ -190,7 +191,6 @@ class View:
 
     def close(self) -> None:
         """Close everything; safe to call twice, from any thread."""
-        from workbench.widgets.registry import announce_widget
 
         self._unsubscribe()
         self.link.close()

@@ -180,14 +180,16 @@ _watching = False
 
 
 def watch_runs() -> None:
-    """Tell the sidebar of every run made from now on. Cheap; does nothing outside a kernel."""
+    """Tell the sidebar of every run, now and later. Cheap; does nothing outside a kernel."""
     global _watching
     if _watching:
         return
-    from workbench.training import on_run_created
+    from workbench.training import on_run_created, runs
 
     _watching = True
     on_run_created(_run_created)
+    for run in runs():
+        _run_created(run)
 
 
 def announce_widget(run: Any, opened: str | None, gone: str | None = None) -> None:
