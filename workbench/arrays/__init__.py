@@ -4,8 +4,11 @@ The only room that knows NumPy and CuPy by name. Everything above it receives ra
 namespace (`numpy` or `cupy`) to compute with.
 """
 
+import warnings
+
 from . import random
 from .backends import array_device, device_namespace, move, namespace, to_numpy
+from .constants import constant
 from .device import device
 from .dtypes import (
     as_dtype,
@@ -22,6 +25,7 @@ __all__ = [
     "array_device",
     "as_dtype",
     "blas_info",
+    "constant",
     "device",
     "device_namespace",
     "dtype",
@@ -37,3 +41,7 @@ __all__ = [
     "thread_count",
     "to_numpy",
 ]
+
+# log(0) is -inf and 0/0 is nan without comment, as in torch. Only for computations of our own
+# modules: NumPy's warnings in the user's code stay what they were.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"workbench\.")

@@ -7,6 +7,8 @@ from functools import cache
 
 import numpy as np
 
+from workbench.arrays import constant
+
 from .declare import op
 from .reduce import axis
 from .samples import Sample, unary
@@ -17,7 +19,7 @@ _NN = "nn.functional"
 @op(inplace=True, dtype="promote", samples=unary(gap=0.05), expr="x > 0 ? x : 0")
 def relu(xp, input, /):
     """max(x, 0); the slope at 0 is 0."""
-    return xp.maximum(input, 0)
+    return xp.maximum(input, constant(input, 0.0))
 
 
 relu.vjp(input=lambda F, g, out: g * (out > 0))

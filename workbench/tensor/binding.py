@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import namespace
+from workbench.arrays import constant, namespace
 from workbench.ops import OPS
 from workbench.ops.declare import Op, rule_needs
 
@@ -103,6 +103,7 @@ def _compile(bound: Bound, piece: str) -> Any:
     space: dict[str, Any] = {
         "np": np, "ndarray": np.ndarray, "Tensor": Tensor, "Node": Node, "LEAF": LEAF,
         "new": object.__new__, "mode": mode, "tick": versions.tick, "namespace": namespace,
+        "constant": constant, "__name__": "workbench.tensor.generated",
         "coerce": coerce, "fixes": fixes, "same_dtype": same_dtype, "bound": bound, "op": bound.op,
         "require_tensors": require_tensors, "note_view": note_view, "forward": bound.op.forward,
         "ufunc": getattr(np, bound.op.ufunc) if bound.op.ufunc else None, "asarray": _asarray,
@@ -274,7 +275,7 @@ def _with_number(bound: Bound) -> list[str]:
         "    kind = a0.dtype.kind",
         f"    if kind != 'f' and (kind != 'c' or {op.dtype == 'compare'}):",
         f"        return bound.general({x}, {y})",
-        f"    r = ufunc(a0, {y})",
+        f"    r = ufunc(a0, constant(a0, {y}))",
         "    if type(r) is not ndarray:",
         "        r = asarray(r)",
         "    t = new(Tensor)",
@@ -298,6 +299,17 @@ def _general(bound: Bound) -> list[str]:
             f"    a0 = [x.array for x in {names[0]}]",
             *([f"    a0 = same_dtype(op, a0, {op.dtype!r})"] if op.dtype else []),
             "    xp = np if type(a0[0]) is ndarray else namespace(a0[0])",
+        ]
+    elif len(names) == 1 and op.dtype in ("promote", "float"):
+        # one operand: nothing to promote, only integers to turn into floats
+        wrong = "a0.dtype.kind not in 'fcV'" if op.dtype == "float" else "False"
+        lines += [
+            "    try:",
+            f"        a0 = {names[0]}.array",
+            "    except AttributeError:",
+            f"        a0, = coerce(op, ({names[0]},))",
+            *([f"    if {wrong}:", f"        a0, = coerce(op, ({names[0]},))"] if wrong != "False" else []),
+            "    xp = np if type(a0) is ndarray else namespace(a0)",
         ]
     elif op.dtype in ("promote", "float", "compare"):
         operands = "".join(f"{n}, " for n in names)
@@ -332,7 +344,7 @@ def _general(bound: Bound) -> list[str]:
     if op.sequence:
         return lines + _sequence_tail(bound, arrays)
     edges = _differentiable(bound)
-    if op.dtype in ("promote", "float", "compare"):
+    if len(names) > 1 and op.dtype in ("promote", "float", "compare"):
         get = "e{i} = getattr({n}, 'edge', None)"
         fix = [f"node.fix = fixes(({''.join(n + ', ' for n in names)}), r)"]
     else:
