@@ -332,7 +332,14 @@ def _general(bound: Bound) -> list[str]:
             "    xp = np if type(a0) is ndarray else namespace(a0)",
         ]
         if op.dtype == "same":
-            lines += [f"    same_dtype(op, ({''.join(f'a{i}, ' for i in range(len(names)))}), 'same')"]
+            differs = " or ".join(
+                f"a{i}.dtype is not a0.dtype" if p.required else f"(a{i} is not None and a{i}.dtype is not a0.dtype)"
+                for i, p in list(enumerate(op.tensors))[1:]
+            )
+            lines += [
+                f"    if {differs}:",
+                f"        same_dtype(op, ({''.join(f'a{i}, ' for i in range(len(names)))}), 'same')",
+            ]
     settings = "".join(f", {p.name}" for p in op.settings)
     call = f"forward(xp, {', '.join(f'a{i}' for i in range(len(names)))}{settings})"
     outputs = list(op.returns) or ["r"]
