@@ -20,7 +20,9 @@ from collections.abc import Callable
 PINS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
-def interleaved(cases: dict[str, Callable[[], object]], number: int, rounds: int) -> dict[str, float]:
+def interleaved(
+    cases: dict[str, Callable[[], object]], number: int, rounds: int
+) -> dict[str, float]:
     """Median microseconds per call of each case, measured in turn."""
     times: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
@@ -30,7 +32,9 @@ def interleaved(cases: dict[str, Callable[[], object]], number: int, rounds: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="only check that it works")
     options = parser.parse_args()
     if any(name in os.environ for name in PINS):  # measure as on a user's machine

@@ -31,7 +31,9 @@ class device:  # noqa: N801 - torch spells it so
         self.type = match[1]
         named = None if match[2] is None else int(match[2])
         if named is not None and index is not None:
-            raise RuntimeError(f"device {type!r} names an index already, so index={index} is one too many")
+            raise RuntimeError(
+                f"device {type!r} names an index already, so index={index} is one too many"
+            )
         self.index: int | None = named if named is not None else index
 
     def __repr__(self) -> str:

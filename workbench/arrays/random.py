@@ -100,7 +100,9 @@ class Generator:
         with self._lock:
             if dtype in (np.float32, np.float64):
                 return np.asarray(self.bits.random(tuple(shape), dtype=dtype))
-            if dtype.itemsize == 2:  # float16, bfloat16: draw on their own grid, so that 1 never comes
+            if (
+                dtype.itemsize == 2
+            ):  # float16, bfloat16: draw on their own grid, so that 1 never comes
                 steps = 1 << (11 if dtype == np.float16 else 8)
                 drawn = self.bits.integers(0, steps, tuple(shape), dtype=np.int32)
                 return np.asarray(drawn / np.float32(steps)).astype(dtype)

@@ -31,9 +31,7 @@ def leaky_relu(xp, input, /, negative_slope=0.01):
     return xp.where(input > 0, input, input * input.dtype.type(negative_slope))
 
 
-leaky_relu.vjp(
-    input=lambda F, g, input, negative_slope: F.where(input > 0, g, g * negative_slope)
-)
+leaky_relu.vjp(input=lambda F, g, input, negative_slope: F.where(input > 0, g, g * negative_slope))
 
 
 @op(namespace=_NN, samples=unary(gap=0.05))

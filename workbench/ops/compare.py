@@ -12,31 +12,66 @@ def eq(xp, input, other, /):
     return xp.equal(input, other)
 
 
-@op(operator="ne", ufunc="not_equal", dtype="compare", samples=comparison, aliases=("not_equal",), expr="x != y")
+@op(
+    operator="ne",
+    ufunc="not_equal",
+    dtype="compare",
+    samples=comparison,
+    aliases=("not_equal",),
+    expr="x != y",
+)
 def ne(xp, input, other, /):
     """Elementwise input != other."""
     return xp.not_equal(input, other)
 
 
-@op(operator="lt", ufunc="less", dtype="compare", samples=comparison, aliases=("less",), expr="x < y")
+@op(
+    operator="lt",
+    ufunc="less",
+    dtype="compare",
+    samples=comparison,
+    aliases=("less",),
+    expr="x < y",
+)
 def lt(xp, input, other, /):
     """Elementwise input < other."""
     return xp.less(input, other)
 
 
-@op(operator="le", ufunc="less_equal", dtype="compare", samples=comparison, aliases=("less_equal",), expr="x <= y")
+@op(
+    operator="le",
+    ufunc="less_equal",
+    dtype="compare",
+    samples=comparison,
+    aliases=("less_equal",),
+    expr="x <= y",
+)
 def le(xp, input, other, /):
     """Elementwise input <= other."""
     return xp.less_equal(input, other)
 
 
-@op(operator="gt", ufunc="greater", dtype="compare", samples=comparison, aliases=("greater",), expr="x > y")
+@op(
+    operator="gt",
+    ufunc="greater",
+    dtype="compare",
+    samples=comparison,
+    aliases=("greater",),
+    expr="x > y",
+)
 def gt(xp, input, other, /):
     """Elementwise input > other."""
     return xp.greater(input, other)
 
 
-@op(operator="ge", ufunc="greater_equal", dtype="compare", samples=comparison, aliases=("greater_equal",), expr="x >= y")
+@op(
+    operator="ge",
+    ufunc="greater_equal",
+    dtype="compare",
+    samples=comparison,
+    aliases=("greater_equal",),
+    expr="x >= y",
+)
 def ge(xp, input, other, /):
     """Elementwise input >= other."""
     return xp.greater_equal(input, other)

@@ -83,7 +83,9 @@ def _check(input, weight, bias, stride, padding, dilation, groups):
         )
     for size, k, p, d in zip(input.shape[2:], weight.shape[2:], padding, dilation, strict=True):
         if size + 2 * p < d * (k - 1) + 1:
-            padded_size = " x ".join(str(s + 2 * q) for s, q in zip(input.shape[2:], padding, strict=True))
+            padded_size = " x ".join(
+                str(s + 2 * q) for s, q in zip(input.shape[2:], padding, strict=True)
+            )
             kernel = " x ".join(
                 str(e * (n - 1) + 1) for n, e in zip(weight.shape[2:], dilation, strict=True)
             )

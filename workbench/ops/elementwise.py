@@ -276,7 +276,14 @@ def tan(xp, input, /):
 tan.vjp(input=lambda F, g, out: g * F.conj(out * out + 1))
 
 
-@op(inplace=True, ufunc="arctan", dtype="float", samples=unary(), aliases=("arctan",), expr="atan(x)")
+@op(
+    inplace=True,
+    ufunc="arctan",
+    dtype="float",
+    samples=unary(),
+    aliases=("arctan",),
+    expr="atan(x)",
+)
 def atan(xp, input, /):
     """Inverse tangent, in radians."""
     return xp.arctan(input)

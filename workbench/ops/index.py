@@ -90,7 +90,9 @@ def check_index(name, index, size):
     """Raises IndexError when an entry of `index` is not in 0 … size-1."""
     if index.size and (int(index.min()) < 0 or int(index.max()) >= size):
         bad = index[(index < 0) | (index >= size)].reshape(-1)[0]
-        raise IndexError(f"{name}(): index {int(bad)} is out of bounds for dimension with size {size}")
+        raise IndexError(
+            f"{name}(): index {int(bad)} is out of bounds for dimension with size {size}"
+        )
 
 
 def _open_grid(xp, index, dim):
@@ -164,7 +166,9 @@ def _masked_samples(make):
 def masked_fill(xp, input, mask, /, value):
     """A copy with `value` where `mask` (broadcast, bool) is true."""
     if mask.dtype != np.bool_:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}"
+        )
     return xp.where(mask, input.dtype.type(value), input)
 
 
@@ -173,7 +177,12 @@ masked_fill.vjp(
 )
 
 
-@op(samples=lambda make: iter([Sample(make(3, 3), 0), Sample(make(3, 4), 1), Sample(make(2, 3, 3), -1)]), inplace=True)
+@op(
+    samples=lambda make: iter(
+        [Sample(make(3, 3), 0), Sample(make(3, 4), 1), Sample(make(2, 3, 3), -1)]
+    ),
+    inplace=True,
+)
 def tril(xp, input, /, diagonal=0):
     """The lower triangle of the last two dimensions, zeros above `diagonal`."""
     return xp.tril(input, diagonal)
@@ -182,7 +191,12 @@ def tril(xp, input, /, diagonal=0):
 tril.vjp(input=lambda F, g, diagonal: F.tril(g, diagonal))
 
 
-@op(samples=lambda make: iter([Sample(make(3, 3), 0), Sample(make(3, 4), 1), Sample(make(2, 3, 3), -1)]), inplace=True)
+@op(
+    samples=lambda make: iter(
+        [Sample(make(3, 3), 0), Sample(make(3, 4), 1), Sample(make(2, 3, 3), -1)]
+    ),
+    inplace=True,
+)
 def triu(xp, input, /, diagonal=0):
     """The upper triangle of the last two dimensions, zeros below `diagonal`."""
     return xp.triu(input, diagonal)

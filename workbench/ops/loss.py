@@ -13,7 +13,9 @@ _REDUCTIONS = ("none", "mean", "sum")
 def check_reduction(reduction):
     """Raises ValueError for an unknown reduction."""
     if reduction not in _REDUCTIONS:
-        raise ValueError(f"{reduction} is not a valid value for reduction; use 'mean', 'sum' or 'none'")
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction; use 'mean', 'sum' or 'none'"
+        )
 
 
 def class_targets(name, input, target, ignore_index):
@@ -152,7 +154,9 @@ def _cross_samples(make):
     yield Sample(make(3), make.ints(high=3))
 
 
-@op(function=False, method=False, aux=("probability",), samples=_cross_samples, oracle=_cross_oracle)
+@op(
+    function=False, method=False, aux=("probability",), samples=_cross_samples, oracle=_cross_oracle
+)
 def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="mean"):
     """Cross-entropy of logits (N, C, ...) and classes (N, ...), softmax included, in one pass."""
     check_reduction(reduction)
@@ -171,9 +175,8 @@ def _cross_rule(F, g, input, target, probability, ignore_index, reduction):
     if F.taped:
         probability = F.softmax(input, where)
         scale = F.nll_scale(g, target, ignore_index, reduction)
-        return (
-            probability * F.unsqueeze(scale, where)
-            + F.nll_backward(g, target, None, tuple(input.shape), ignore_index, reduction)
+        return probability * F.unsqueeze(scale, where) + F.nll_backward(
+            g, target, None, tuple(input.shape), ignore_index, reduction
         )
     xp = F.xp
     counted = target != ignore_index
@@ -184,14 +187,25 @@ def _cross_rule(F, g, input, target, probability, ignore_index, reduction):
         out = probability.copy()
         out[xp.arange(len(classes)), classes] -= 1
     else:
-        out = probability - _put(xp, input.shape, input.dtype, classes, xp.ones(classes.shape, input.dtype))
+        out = probability - _put(
+            xp, input.shape, input.dtype, classes, xp.ones(classes.shape, input.dtype)
+        )
     scale = scale if every else scale * counted
     out *= scale if getattr(scale, "ndim", 0) == 0 else xp.expand_dims(scale, where)
     return out.astype(input.dtype, copy=False)
 
 
-@op(function=False, method=False, oracle=False,
-    samples=lambda make: iter([Sample(make(), make.ints(4, high=3), 1, "mean"), Sample(make(4), make.ints(4, high=3), 1, "none")]))
+@op(
+    function=False,
+    method=False,
+    oracle=False,
+    samples=lambda make: iter(
+        [
+            Sample(make(), make.ints(4, high=3), 1, "mean"),
+            Sample(make(4), make.ints(4, high=3), 1, "none"),
+        ]
+    ),
+)
 def nll_scale(xp, input, target, /, ignore_index, reduction):
     """The incoming gradient of a class loss as one value per target; 0 where ignored."""
     counted = target != ignore_index
@@ -201,7 +215,8 @@ def nll_scale(xp, input, target, /, ignore_index, reduction):
 
 nll_scale.vjp(
     input=lambda F, g, target, input_shape, ignore_index, reduction: F.sum_to(
-        F.nll_scale(g, target, ignore_index, "none") * _mean_factor(target, ignore_index, reduction),
+        F.nll_scale(g, target, ignore_index, "none")
+        * _mean_factor(target, ignore_index, reduction),
         input_shape,
     )
 )

@@ -46,7 +46,13 @@ class _Windows:
         self.reach = tuple(
             max(n + 2 * p, (o - 1) * s + d * (k - 1) + 1)
             for n, o, k, s, p, d in zip(
-                shape[2:], self.out, self.kernel, self.stride, self.padding, self.dilation, strict=True
+                shape[2:],
+                self.out,
+                self.kernel,
+                self.stride,
+                self.padding,
+                self.dilation,
+                strict=True,
             )
         )
         self.shape = shape
@@ -104,8 +110,10 @@ def max_pool2d(xp, input, /, kernel_size, stride=None, padding=0, dilation=1, ce
 _MAX = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 max_pool2d.vjp(
-    input=lambda F, g, input, out, kernel_size, stride, padding, dilation, ceil_mode: F.max_unpool_taps(
-        g, F.detach(input), F.detach(out), kernel_size, stride, padding, dilation, ceil_mode
+    input=lambda F, g, input, out, kernel_size, stride, padding, dilation, ceil_mode: (
+        F.max_unpool_taps(
+            g, F.detach(input), F.detach(out), kernel_size, stride, padding, dilation, ceil_mode
+        )
     )
 )
 
@@ -160,13 +168,13 @@ def _pool_taps_samples(make):
 max_unpool_taps.samples = _taps_samples
 max_pool_taps.samples = _pool_taps_samples
 max_unpool_taps.vjp(
-    input=lambda F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode: F.max_pool_taps(
-        g, source, top, kernel_size, stride, padding, dilation, ceil_mode
+    input=lambda F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode: (
+        F.max_pool_taps(g, source, top, kernel_size, stride, padding, dilation, ceil_mode)
     )
 )
 max_pool_taps.vjp(
-    input=lambda F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode: F.max_unpool_taps(
-        g, source, top, kernel_size, stride, padding, dilation, ceil_mode
+    input=lambda F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode: (
+        F.max_unpool_taps(g, source, top, kernel_size, stride, padding, dilation, ceil_mode)
     )
 )
 
@@ -239,7 +247,9 @@ def avg_unpool2d(xp, input, /, shape, kernel_size, stride, padding, ceil_mode, c
 
 avg_unpool2d.vjp(
     input=lambda F, g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override: (
-        F.avg_pool2d(g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+        F.avg_pool2d(
+            g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        )
     )
 )
 
@@ -278,9 +288,7 @@ def adaptive_avg_pool2d(xp, input, /, output_size):
     return xp.matmul(xp.matmul(rows, input), cols.T)
 
 
-adaptive_avg_pool2d.vjp(
-    input=lambda F, g, input_shape: F.adaptive_avg_unpool2d(g, input_shape)
-)
+adaptive_avg_pool2d.vjp(input=lambda F, g, input_shape: F.adaptive_avg_unpool2d(g, input_shape))
 
 
 @op(function=False, method=False, oracle=False,

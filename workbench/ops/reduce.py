@@ -113,7 +113,11 @@ def _variance_rule(F, g, input, input_shape, dim, keepdim, correction):
     n = _count(input_shape, dim)
     freedom = max(n - correction, 0)
     scale = 2.0 / freedom if freedom else float("nan")
-    return _spread(F, g, input_shape, dim, keepdim) * (input - F.mean(input, dim, True) if n else input) * scale
+    return (
+        _spread(F, g, input_shape, dim, keepdim)
+        * (input - F.mean(input, dim, True) if n else input)
+        * scale
+    )
 
 
 variance.vjp(input=_variance_rule)
@@ -254,7 +258,9 @@ def _arg_samples(make):
 
 def _arg(name, pick, input, dim, keepdim):
     if input.size == 0:
-        raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+        raise IndexError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
+        )
     if dim is None or input.ndim == 0:
         if dim is not None:
             axis(dim, 0)
@@ -313,9 +319,9 @@ def cumsum(xp, input, /, dim, dtype=None):
 
 
 cumsum.vjp(
-    input=lambda F, g, dim, input_shape: F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,))
-    if input_shape
-    else g
+    input=lambda F, g, dim, input_shape: (
+        F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,)) if input_shape else g
+    )
 )
 
 

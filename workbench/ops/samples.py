@@ -49,7 +49,9 @@ class Maker:
         self.dtype = np.dtype(dtype)
         self.rng = np.random.default_rng(seed)
 
-    def __call__(self, *shape: int, low: float = -2.0, high: float = 2.0, gap: float = 0.0) -> np.ndarray:
+    def __call__(
+        self, *shape: int, low: float = -2.0, high: float = 2.0, gap: float = 0.0
+    ) -> np.ndarray:
         """Floats in [low, high); with `gap`, none within `gap` of an integer multiple of 0.5."""
         values = self.rng.uniform(low, high, shape)
         if gap:
@@ -94,9 +96,15 @@ def binary(low: float = -2.0, high: float = 2.0, low2: float | None = None, high
         pairs = [((), ()), ((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2, 3)),
                  ((2, 3), ()), ((0,), (1,)), ((2, 0, 3), (3,)), ((2, 3, 4), (3, 1))]  # fmt: skip
         for a, b in pairs:
-            yield Sample(make(*a, low=low, high=high, gap=gap), make(*b, low=low2, high=high2, gap=gap))
-        yield Sample(make(4, 3, low=low, high=high, gap=gap).T, make(3, 4, low=low2, high=high2, gap=gap))
-        yield Sample(make(2, 3, low=low, high=high, gap=gap), float(make(low=low2, high=high2, gap=gap)))
+            yield Sample(
+                make(*a, low=low, high=high, gap=gap), make(*b, low=low2, high=high2, gap=gap)
+            )
+        yield Sample(
+            make(4, 3, low=low, high=high, gap=gap).T, make(3, 4, low=low2, high=high2, gap=gap)
+        )
+        yield Sample(
+            make(2, 3, low=low, high=high, gap=gap), float(make(low=low2, high=high2, gap=gap))
+        )
 
     return samples
 
@@ -104,7 +112,9 @@ def binary(low: float = -2.0, high: float = 2.0, low2: float | None = None, high
 def comparison(make: Maker) -> Iterator[Sample]:
     """Pairs with ties."""
     for a, b in (((3,), (3,)), ((2, 3), (3,)), ((), ()), ((0,), (0,)), ((2, 1), (1, 3))):
-        yield Sample(make.ints(*a, high=3).astype(make.dtype), make.ints(*b, high=3).astype(make.dtype))
+        yield Sample(
+            make.ints(*a, high=3).astype(make.dtype), make.ints(*b, high=3).astype(make.dtype)
+        )
     yield Sample(make.ints(4, high=3).astype(make.dtype), 1.0)
     yield Sample(make.ints(4, high=3), 1)
 

@@ -60,7 +60,9 @@ def _view_samples(make):
     yield Sample(make(0, 3), (3, 0))
 
 
-@op(samples=_view_samples, view=True, function=False, method=False, oracle=lambda t, x, s: x.view(s))
+@op(
+    samples=_view_samples, view=True, function=False, method=False, oracle=lambda t, x, s: x.view(s)
+)
 def view_as_shape(xp, input, /, shape):
     """The same memory in another shape.
 
@@ -192,7 +194,13 @@ def _expand_samples(make):
     yield Sample(make(), (2,))
 
 
-@op(samples=_expand_samples, view=True, method=False, function=False, oracle=lambda t, x, s: x.expand(s))
+@op(
+    samples=_expand_samples,
+    view=True,
+    method=False,
+    function=False,
+    oracle=lambda t, x, s: x.expand(s),
+)
 def expand(xp, input, /, shape):
     """A read-only view broadcast to `shape` (-1 keeps a side).
 
@@ -246,7 +254,13 @@ def _cat_samples(make):
     yield Sample((make(3),))
 
 
-@op(sequence=True, dtype="promote", samples=_cat_samples, method=False, aliases=("concat", "concatenate"))
+@op(
+    sequence=True,
+    dtype="promote",
+    samples=_cat_samples,
+    method=False,
+    aliases=("concat", "concatenate"),
+)
 def cat(xp, tensors, /, dim=0):
     """Tensors joined along an existing dimension.
 
@@ -339,9 +353,7 @@ def narrow(xp, input, /, dim, start, length):
     size = input.shape[where] if input.ndim else 0
     begin = start + size if start < 0 else start
     if length < 0 or not 0 <= begin <= size or begin + length > size:
-        raise RuntimeError(
-            f"start ({start}) + length ({length}) exceeds dimension size ({size})."
-        )
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     return input[(slice(None),) * where + (slice(begin, begin + length),)]
 
 
@@ -425,13 +437,20 @@ def _repeat_rule(F, g, input_shape, repeats):
     if 0 in g.shape:
         return F.expand(F.reshape(F.sum(g, None, False), (1,) * len(input_shape)), input_shape)
     split = [side for pair in zip(repeats, shape, strict=True) for side in pair]
-    return F.reshape(F.sum(F.reshape(g, tuple(split)), tuple(range(0, 2 * n, 2)), False), input_shape)
+    return F.reshape(
+        F.sum(F.reshape(g, tuple(split)), tuple(range(0, 2 * n, 2)), False), input_shape
+    )
 
 
 repeat_tiles.vjp(input=_repeat_rule)
 
 
-@op(method=False, function=False, oracle=False, samples=lambda make: iter([Sample(make(2, 3), np.dtype("float32"), grad=False)]))
+@op(
+    method=False,
+    function=False,
+    oracle=False,
+    samples=lambda make: iter([Sample(make(2, 3), np.dtype("float32"), grad=False)]),
+)
 def to_dtype(xp, input, /, dtype):
     """A copy in another dtype (a NumPy dtype), on the tape."""
     if input.dtype.kind == "c" and dtype.kind != "c":

@@ -244,7 +244,12 @@ def _exclusive(g: Any, count: int) -> bool:
     base = getattr(g, "base", None)
     if base is None:
         return True
-    return type(base) is type(g) and base.base is None and base.size == g.size and sys.getrefcount(base) <= 3
+    return (
+        type(base) is type(g)
+        and base.base is None
+        and base.size == g.size
+        and sys.getrefcount(base) <= 3
+    )
 
 
 def _seed(tensor: Any, gradient: Any, taped: bool) -> Any:
@@ -348,7 +353,9 @@ def grad(
             for i in range(count)
         ]  # fmt: skip
         space = _taped_space()
-        return tuple(None if col[0] is None else space.stack(list(col), 0) for col in zip(*rows, strict=True))
+        return tuple(
+            None if col[0] is None else space.stack(list(col), 0) for col in zip(*rows, strict=True)
+        )
     for t in inputs:
         if t.edge is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")

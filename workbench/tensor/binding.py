@@ -192,7 +192,8 @@ def _node_source(bound: Bound, arrays: dict[str, str], fix: list[str], indent: s
     count = len(bound.op.tensors)
     names = [p.name for p in bound.op.tensors]
     links = "".join(
-        (f"{names[i]} if e{i} is LEAF else e{i}, " if i in edges else "None, ") for i in range(count)
+        (f"{names[i]} if e{i} is LEAF else e{i}, " if i in edges else "None, ")
+        for i in range(count)
     )
     wanted = " or ".join(f"e{i} is not None" for i in edges)
     return [
@@ -225,7 +226,8 @@ def _call(bound: Bound) -> list[str]:
             f"        a1 = {y}.array",
             "    except AttributeError:",
             f"        return bound.general({x}, {y})",
-            "    if a0.dtype is not a1.dtype" + (" or a0.dtype.kind not in 'fc':" if op.dtype == "float" else ":"),
+            "    if a0.dtype is not a1.dtype"
+            + (" or a0.dtype.kind not in 'fc':" if op.dtype == "float" else ":"),
             f"        return bound.general({x}, {y})",
             "    r = ufunc(a0, a1)",
         ]
@@ -308,7 +310,11 @@ def _general(bound: Bound) -> list[str]:
             f"        a0 = {names[0]}.array",
             "    except AttributeError:",
             f"        a0, = coerce(op, ({names[0]},))",
-            *([f"    if {wrong}:", f"        a0, = coerce(op, ({names[0]},))"] if wrong != "False" else []),
+            *(
+                [f"    if {wrong}:", f"        a0, = coerce(op, ({names[0]},))"]
+                if wrong != "False"
+                else []
+            ),
             "    xp = np if type(a0) is ndarray else namespace(a0)",
         ]
     elif op.dtype in ("promote", "float", "compare"):
@@ -333,7 +339,9 @@ def _general(bound: Bound) -> list[str]:
         ]
         if op.dtype == "same":
             differs = " or ".join(
-                f"a{i}.dtype is not a0.dtype" if p.required else f"(a{i} is not None and a{i}.dtype is not a0.dtype)"
+                f"a{i}.dtype is not a0.dtype"
+                if p.required
+                else f"(a{i} is not None and a{i}.dtype is not a0.dtype)"
                 for i, p in list(enumerate(op.tensors))[1:]
             )
             lines += [
@@ -373,12 +381,18 @@ def _general(bound: Bound) -> list[str]:
     return lines + _several_tail(bound, arrays, fix, recorded)
 
 
-def _several_tail(bound: Bound, arrays: dict[str, str], fix: list[str], recorded: bool) -> list[str]:
+def _several_tail(
+    bound: Bound, arrays: dict[str, str], fix: list[str], recorded: bool
+) -> list[str]:
     """Several results: one node; each differentiable result reaches it through its own pick."""
     op = bound.op
     lines = []
     for name in op.returns:
-        lines += [f"    t_{name} = new(Tensor)", f"    t_{name}.array = {name}", f"    t_{name}.edge = None"]
+        lines += [
+            f"    t_{name} = new(Tensor)",
+            f"    t_{name}.array = {name}",
+            f"    t_{name}.edge = None",
+        ]
     if recorded:
         lines += ["    t = new(Tensor)", f"    r = {op.returns[0]}"]
         lines += _node_source(bound, arrays | {n: n for n in op.returns}, fix, "    ")
@@ -465,7 +479,7 @@ class Parts(dict):
             merged[key] = merged[key] + g if key in merged else g
         return merged
 
-    def filled(self, F: Any) -> list[Any]:  # noqa: N803 - the name gradient rules use
+    def filled(self, F: Any) -> list[Any]:
         values = []
         for i, (shape, dtype) in enumerate(self.specs):
             g = self.get(i)
@@ -482,7 +496,7 @@ class _Pick:
     name = "Pick"
 
     @staticmethod
-    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:  # noqa: N803
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:
         index, specs = node.saved  # type: ignore[misc]
         parts = Parts({index: g})
         parts.specs = specs

@@ -16,7 +16,6 @@ from .tensor import Tensor, wrap
 from .transfer import cast_to
 
 
-
 def _numpy_dtype(dtype: Any) -> np.dtype | None:
     return None if dtype is None else as_dtype(dtype).numpy
 
@@ -99,7 +98,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     from workbench.arrays import result_dtype
 
     kinds = [
-        (dtype_of(v.array), 0 if v.array.ndim else 1) if isinstance(v, Tensor) else (number_dtype(v), 2)
+        (dtype_of(v.array), 0 if v.array.ndim else 1)
+        if isinstance(v, Tensor)
+        else (number_dtype(v), 2)
         for v in (input, other)
     ]
     target = result_dtype(kinds).numpy
@@ -200,7 +201,9 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 @function("", "log_softmax")
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """log(softmax(x)) along `dim`, without overflow."""
-    return raw("log_softmax")(input if dtype is None else cast_to(input, as_dtype(dtype).numpy), dim)
+    return raw("log_softmax")(
+        input if dtype is None else cast_to(input, as_dtype(dtype).numpy), dim
+    )
 
 
 @function()
@@ -239,31 +242,41 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 # -- shapes ------------------------------------------------------------------------------------
 
-_reshape, _view, _permute, _expand = (raw(n) for n in ("reshape", "view_as_shape", "permute", "expand"))
+_reshape, _view, _permute, _expand = (
+    raw(n) for n in ("reshape", "view_as_shape", "permute", "expand")
+)
 
 
 @function()
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape (one side may be -1); a view where possible."""
-    return _reshape(input, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
+    return _reshape(
+        input, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    )
 
 
 @function()
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """A view with its dimensions in the order `dims`."""
-    return _permute(input, tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+    return _permute(
+        input, tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    )
 
 
 def view(self: Tensor, *shape: Any) -> Tensor:
     """The same memory in another shape; RuntimeError where strides do not allow it."""
     if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
         return wrap(self.array.view(as_dtype(shape[0]).numpy))
-    return _view(self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
+    return _view(
+        self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    )
 
 
 def expand(self: Tensor, *sizes: Any) -> Tensor:
     """A read-only view broadcast to `sizes` (-1 keeps a side)."""
-    return _expand(self, sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
+    return _expand(
+        self, sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    )
 
 
 def repeat(self: Tensor, *repeats: Any) -> Tensor:
@@ -286,14 +299,18 @@ METHODS["reshape_as"] = lambda self, other: reshape(self, other.shape)
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix (vectors as they are); RuntimeError above two dimensions."""
     if input.array.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D"
+        )
     return input if input.array.ndim < 2 else raw("transpose")(input, 0, 1)
 
 
 @function()
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """A copy with the order along `dims` reversed."""
-    return raw("flip")(input, tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+    return raw("flip")(
+        input, tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    )
 
 
 @function()
@@ -303,7 +320,9 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     given = split_size_or_sections
     if isinstance(given, int):
         if given <= 0 and not (given == 0 and size == 0):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={given}")
+            raise RuntimeError(
+                f"split expects split_size be non-negative, but got split_size={given}"
+            )
         sizes = [builtins_min(given, size - i) for i in range(0, size, given)] if size else [0]
     else:
         sizes = [int(n) for n in given]
@@ -381,11 +400,15 @@ def _product(name: str, dims: tuple[int, int]) -> Any:
         return _matmul(input, mat2)
 
     product.__name__ = product.__qualname__ = name
-    product.__doc__ = f"Matrix product of {dims[0]}-d and {dims[1]}-d tensors, without broadcasting."
+    product.__doc__ = (
+        f"Matrix product of {dims[0]}-d and {dims[1]}-d tensors, without broadcasting."
+    )
     return function()(product)
 
 
-mm, bmm, mv, dot = (_product(n, d) for n, d in (("mm", (2, 2)), ("bmm", (3, 3)), ("mv", (2, 1)), ("dot", (1, 1))))
+mm, bmm, mv, dot = (
+    _product(n, d) for n, d in (("mm", (2, 2)), ("bmm", (3, 3)), ("mv", (2, 1)), ("dot", (1, 1)))
+)
 
 
 @function()
@@ -410,13 +433,17 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 
 @function()
-def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
     """Elementwise |input - other| <= atol + rtol * |other|."""
     return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
 
 
 @function()
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
     """Whether all elements are close."""
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 

@@ -18,7 +18,15 @@ from workbench.arrays import (
     to_numpy,
 )
 from workbench.arrays import device as Device
-from workbench.arrays.dtypes import FLOAT, bool_, complex64, complex128, float64, int64, number_dtype
+from workbench.arrays.dtypes import (
+    FLOAT,
+    bool_,
+    complex64,
+    complex128,
+    float64,
+    int64,
+    number_dtype,
+)
 
 from .functions import METHODS, function
 from .tensor import Tensor, wrap
@@ -198,7 +206,9 @@ def _like(name: str, make: Any) -> Any:
              requires_grad: bool = False, memory_format: Any = None, **options: Any) -> Tensor:  # fmt: skip
         chosen = input.dtype if dtype is None else as_dtype(dtype)
         where = input.device if device is None else device
-        return make(input.shape, *args, dtype=chosen, device=where, requires_grad=requires_grad, **options)
+        return make(
+            input.shape, *args, dtype=chosen, device=where, requires_grad=requires_grad, **options
+        )
 
     like.__name__ = like.__qualname__ = f"{name}_like"
     like.__doc__ = f"As `{name}`, with the shape, dtype and device of `input`."
@@ -238,7 +248,9 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Any = No
     if size is None:
         low, high, size = 0, low, high
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
     source = generator or random.default_generator()
     chosen = int64 if dtype is None else as_dtype(dtype)
     array = source.integers(low, high, as_shape((size,))).astype(chosen.numpy)
@@ -303,7 +315,9 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None,
 
 
 def _new_method(name: str, make: Any) -> None:
-    def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+    def method(
+        self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **options: Any
+    ) -> Tensor:
         chosen = self.dtype if dtype is None else dtype
         return make(*args, dtype=chosen, device=device or self.device, **options)
 
@@ -312,5 +326,11 @@ def _new_method(name: str, make: Any) -> None:
     METHODS[method.__name__] = method
 
 
-for _name, _make in (("zeros", zeros), ("ones", ones), ("empty", empty), ("full", full), ("tensor", tensor)):
+for _name, _make in (
+    ("zeros", zeros),
+    ("ones", ones),
+    ("empty", empty),
+    ("full", full),
+    ("tensor", tensor),
+):
     _new_method(_name, _make)

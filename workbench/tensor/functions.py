@@ -26,9 +26,7 @@ for _name, _bound in BOUND.items():
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def function(
-    namespace: str = "", *names: str, method: bool | None = None
-) -> Callable[[_F], _F]:
+def function(namespace: str = "", *names: str, method: bool | None = None) -> Callable[[_F], _F]:
     """Register a composition of ops under `namespace` (and as a method, by default at the top)."""
 
     def register(made: _F) -> _F:

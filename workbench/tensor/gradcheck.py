@@ -43,7 +43,9 @@ def gradcheck(
         if not outputs:
             return True
         rng = np.random.default_rng(0)
-        directions = [np.asarray(rng.uniform(0.5, 1.5, o.shape)).astype(o.array.dtype) for o in outputs]
+        directions = [
+            np.asarray(rng.uniform(0.5, 1.5, o.shape)).astype(o.array.dtype) for o in outputs
+        ]
         found = grad(outputs, watched, [wrap(d) for d in directions], allow_unused=True)
 
     def project() -> float:
@@ -66,7 +68,11 @@ def gradcheck(
         if not np.allclose(got, numeric, rtol, atol):
             if not raise_exception:
                 return False
-            worst = np.unravel_index(np.argmax(np.abs(got - numeric)), array.shape) if array.size else ()
+            worst = (
+                np.unravel_index(np.argmax(np.abs(got - numeric)), array.shape)
+                if array.size
+                else ()
+            )
             raise RuntimeError(
                 f"Jacobian mismatch for input {index} at {tuple(int(i) for i in worst)}: "
                 f"numerical {numeric[worst]:.6g}, analytical {got[worst]:.6g}\n"
@@ -103,5 +109,10 @@ def gradgradcheck(
         return tuple(g for g in grads if g is not None)
 
     return gradcheck(
-        first, (*inputs, *directions), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+        first,
+        (*inputs, *directions),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
     )

@@ -59,9 +59,9 @@ def store(tensor: Tensor, result: Tensor, name: str) -> Tensor:
             "protects); write to a clone() of it"
         )
     before = tensor.edge
-    np.copyto(target, value, casting="unsafe") if type(target) is np.ndarray else target.__setitem__(
-        Ellipsis, value
-    )
+    np.copyto(target, value, casting="unsafe") if type(
+        target
+    ) is np.ndarray else target.__setitem__(Ellipsis, value)
     versions.mark_array(target)
     edge = result.edge
     if edge is LEAF:  # a plain copy of a leaf
@@ -78,7 +78,7 @@ class _Copy:
     name = "CopyBackward0"
 
     @staticmethod
-    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:  # noqa: N803
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:
         return (g,)
 
     backward_taped = backward
@@ -88,7 +88,7 @@ class _Cast:
     name = "ToCopyBackward0"
 
     @staticmethod
-    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:  # noqa: N803
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:
         return (F.cast(g, node.saved[0]),)  # type: ignore[index]
 
     backward_taped = backward
@@ -156,7 +156,7 @@ class _Splice:
     name = "CopySlices"
 
     @staticmethod
-    def backward(F: Any, g: Any, node: Node) -> tuple[Any, Any]:  # noqa: N803
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any, Any]:
         where, shape = node.saved  # type: ignore[misc]
         flat = F.reshape(g, (-1,))
         inside = F.getitem(flat, (where,))
@@ -172,7 +172,7 @@ class _Region:
     name = "AsStridedBackward0"
 
     @staticmethod
-    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:  # noqa: N803
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:
         where, shape = node.saved  # type: ignore[misc]
         n = 1
         for side in shape:

@@ -14,7 +14,19 @@ from .functions import METHODS, raw
 from .inplace import copy_, fill_raw, inplace_variant
 from .tensor import Tensor
 
-_REFLECTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
+_REFLECTED = (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+)
 
 
 def _reflect(call: Any) -> Any:
@@ -115,7 +127,9 @@ METHODS.update(
     zero_=zero_,
     uniform_=_random_fill("uniform_", _uniform, "Fill with uniform numbers in [from, to)."),
     normal_=_random_fill("normal_", _normal, "Fill with normal numbers."),
-    bernoulli_=_random_fill("bernoulli_", _bernoulli, "Fill with ones at probability p, else zeros."),
+    bernoulli_=_random_fill(
+        "bernoulli_", _bernoulli, "Fill with ones at probability p, else zeros."
+    ),
     random_=_random_fill("random_", _integers, "Fill with random integers in [from, to)."),
 )
 

@@ -22,7 +22,12 @@ def set_printoptions(
     linewidth: int | None = None,
 ) -> None:
     """How tensors print: digits, when to summarise, how many at each edge, line width."""
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    given = {
+        "precision": precision,
+        "threshold": threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }
     _options.update({key: value for key, value in given.items() if value is not None})
 
 
@@ -36,8 +41,10 @@ def _number_format(values: np.ndarray) -> dict[str, Any]:
     largest = float(magnitude.max())
     positive = magnitude[magnitude > 0]
     smallest = float(positive.min()) if positive.size else 0.0
-    if largest >= 1e8 or (smallest and (largest / smallest > 1000 and not whole)) or (
-        smallest and smallest < 1e-4 and not whole
+    if (
+        largest >= 1e8
+        or (smallest and (largest / smallest > 1000 and not whole))
+        or (smallest and smallest < 1e-4 and not whole)
     ):
         return {"float_kind": lambda v: f"{v:.{precision}e}"}
     if whole:
@@ -81,7 +88,7 @@ def tensor_repr(self: Tensor) -> str:
     text = values_text(array, len(prefix))
     suffix = []
     default = kind in (get_default_dtype(), int64, bool_)
-    if not default or array.size == 0 and kind is not get_default_dtype():
+    if not default or (array.size == 0 and kind is not get_default_dtype()):
         suffix.append(f"dtype={kind!r}")
     if self.is_cuda:
         suffix.append(f"device='{self.device}'")

@@ -111,7 +111,6 @@ class TapedSpace:
             g = raw_signature("real")(g)
         return raw_signature("to_dtype")(g, dtype)
 
-
     @staticmethod
     def cast_bool(flags: Any, like: Any) -> Any:
         from .tensor import wrap

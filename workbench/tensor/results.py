@@ -9,6 +9,6 @@ from typing import Any
 
 @cache
 def result_type(name: str, fields: tuple[str, ...]) -> Any:
-    made = namedtuple(name, fields)  # type: ignore[misc]  # noqa: PYI024 - the fields are data
+    made = namedtuple(name, fields)  # type: ignore[misc]
     made.__module__ = "workbench.return_types"
     return made

@@ -274,7 +274,9 @@ class Tensor:
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
         """Call `hook(tensor)` after a backward pass has added to this leaf's `.grad`."""
         if self.edge is not LEAF:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         if self._post_hooks is None:
             self._post_hooks = []
         self._post_hooks.append(hook)
@@ -291,7 +293,9 @@ class Tensor:
         def keep(g: Tensor) -> None:
             held = ref()
             if held is not None:
-                held.grad = wrap(g.array.copy()) if held.grad is None else wrap(held.grad.array + g.array)
+                held.grad = (
+                    wrap(g.array.copy()) if held.grad is None else wrap(held.grad.array + g.array)
+                )
 
         add_hook(self.edge, keep)
 

@@ -31,11 +31,11 @@ class _Move:
     name = "ToCopyBackward0"
 
     @staticmethod
-    def backward(F: Any, g: Any, node: Any) -> tuple[Any]:  # noqa: N803
+    def backward(F: Any, g: Any, node: Any) -> tuple[Any]:
         return (move(g, node.saved[0]),)
 
     @staticmethod
-    def backward_taped(F: Any, g: Any, node: Any) -> tuple[Any]:  # noqa: N803
+    def backward_taped(F: Any, g: Any, node: Any) -> tuple[Any]:
         return (move_to(g, node.saved[0]),)
 
 
@@ -50,7 +50,9 @@ def move_to(tensor: Tensor, where: device) -> Tensor:
     return made
 
 
-def parse_to(args: tuple[Any, ...], dtype_: Any, device_: Any) -> tuple[dtype | None, device | None]:
+def parse_to(
+    args: tuple[Any, ...], dtype_: Any, device_: Any
+) -> tuple[dtype | None, device | None]:
     """The dtype and device meant by the arguments of `.to(...)`.
 
     Raises TypeError for arguments that are neither.
