@@ -3,4 +3,4 @@
 from .tensor import FUNCTIONS
 
 globals().update(FUNCTIONS["linalg"])
-__all__ = sorted(FUNCTIONS["linalg"])
+__all__ = list(FUNCTIONS["linalg"])

@@ -19,20 +19,21 @@ class device:  # noqa: N801 - torch spells it so
     __slots__ = ("index", "type")
 
     def __init__(self, type: str | device | int, index: int | None = None) -> None:
-        if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
-        elif isinstance(type, int) and not isinstance(type, bool):
-            type, index = "cuda", type
-        if not isinstance(type, str):
-            raise TypeError(f"device(): expected a name such as 'cpu' or 'cuda:0', got {type!r}")
-        match = _SPELLING.match(type)
+        name: object = type
+        if isinstance(name, device):
+            name, index = name.type, name.index if index is None else index
+        elif isinstance(name, int) and not isinstance(name, bool):
+            name, index = "cuda", name
+        if not isinstance(name, str):
+            raise TypeError(f"device(): expected a name such as 'cpu' or 'cuda:0', got {name!r}")
+        match = _SPELLING.match(name)
         if match is None:
-            raise RuntimeError(f"Invalid device string: {type!r}; use 'cpu', 'cuda' or 'cuda:0'")
+            raise RuntimeError(f"Invalid device string: {name!r}; use 'cpu', 'cuda' or 'cuda:0'")
         self.type = match[1]
         named = None if match[2] is None else int(match[2])
         if named is not None and index is not None:
             raise RuntimeError(
-                f"device {type!r} names an index already, so index={index} is one too many"
+                f"device {name!r} names an index already, so index={index} is one too many"
             )
         self.index: int | None = named if named is not None else index
 

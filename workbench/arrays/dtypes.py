@@ -33,14 +33,17 @@ class dtype:  # noqa: N801 - torch spells it so
 
     @property
     def is_floating_point(self) -> bool:
+        """Whether it holds floating-point numbers."""
         return self.category == FLOAT
 
     @property
     def is_complex(self) -> bool:
+        """Whether it holds complex numbers."""
         return self.category == COMPLEX
 
     @property
     def is_signed(self) -> bool:
+        """Whether it holds negative numbers."""
         return self.category >= FLOAT or self.name.startswith("int")
 
     def to_real(self) -> dtype:

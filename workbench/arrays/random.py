@@ -50,6 +50,7 @@ class Generator:
         return fresh
 
     def initial_seed(self) -> int:
+        """The seed the stream was last started from."""
         return self._seed
 
     @property

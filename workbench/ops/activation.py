@@ -88,7 +88,7 @@ softplus.vjp(
 
 @cache
 def _erfc_fit(terms):
-    """Chebyshev coefficients of log(erfc(x) exp(x²) / t) in t = 2 / (2 + x), fitted to math.erfc."""
+    """Chebyshev coefficients of log(erfc(x) exp(x²) / t), t = 2 / (2 + x), fitted to math.erfc."""
 
     def target(u):
         values = []
@@ -142,7 +142,7 @@ def _gelu_samples(make):
 
 @op(namespace=_NN, samples=_gelu_samples)
 def gelu(xp, input, /, approximate="none"):
-    """x Φ(x) with the normal distribution's Φ, or its tanh approximation (Hendrycks & Gimpel, 2016).
+    """x Φ(x), Φ the normal distribution, or its tanh approximation (Hendrycks & Gimpel, 2016).
 
     Raises RuntimeError for an unknown `approximate`.
     """

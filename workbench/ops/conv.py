@@ -180,7 +180,7 @@ def _weight_samples(make):
 
 @op(function=False, method=False, oracle=False, samples=_weight_samples)
 def conv2d_weight(xp, input, other, /, shape, stride, padding, dilation, groups):
-    """The adjoint of conv2d in its weight: input (N, C, H, W), gradients (N, O, oh, ow) → `shape`."""
+    """The adjoint of conv2d in its weight: (N, C, H, W) and (N, O, oh, ow) → `shape`."""
     out_channels = shape[0]
     n, _, oh, ow = other.shape
     columns, _ = _columns(xp, input, shape[2:], pair(stride), pair(padding), pair(dilation))

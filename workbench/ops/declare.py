@@ -39,6 +39,7 @@ class Param:
 
     @property
     def required(self) -> bool:
+        """Whether a call must give it."""
         return self.default is inspect.Parameter.empty
 
 
@@ -72,14 +73,17 @@ class Op:
 
     @property
     def tensors(self) -> tuple[Param, ...]:
+        """The parameters that take tensors."""
         return tuple(p for p in self.params if p.tensor)
 
     @property
     def settings(self) -> tuple[Param, ...]:
+        """The parameters that take plain values."""
         return tuple(p for p in self.params if not p.tensor)
 
     @property
     def doc(self) -> str:
+        """The docstring of the public function."""
         return inspect.getdoc(self.forward) or ""
 
     @property
@@ -89,6 +93,7 @@ class Op:
 
     @property
     def torch_name(self) -> str:
+        """Its dotted name under `torch`."""
         return f"{self.namespace}.{self.name}" if self.namespace else self.name
 
     def vjp(self, **rules: Rule) -> Op:
@@ -170,14 +175,29 @@ def op(
             Param(p.name, p.kind is inspect.Parameter.POSITIONAL_ONLY, p.default) for p in signature
         )
         made = Op(
-            name, forward, params,
-            namespace=namespace, function=function,
+            name,
+            forward,
+            params,
+            namespace=namespace,
+            function=function,
             method=(namespace == "" and function) if method is None else method,
-            operator=operator, inplace=inplace, aliases=tuple(aliases), ufunc=ufunc, dtype=dtype,
-            returns=tuple(returns), differentiable=tuple(differentiable), aux=tuple(aux),
-            sequence=sequence, view=view, random=random, shape=shape, samples=samples,
-            oracle=oracle, expr=expr, errors=errors,
-        )  # fmt: skip
+            operator=operator,
+            inplace=inplace,
+            aliases=tuple(aliases),
+            ufunc=ufunc,
+            dtype=dtype,
+            returns=tuple(returns),
+            differentiable=tuple(differentiable),
+            aux=tuple(aux),
+            sequence=sequence,
+            view=view,
+            random=random,
+            shape=shape,
+            samples=samples,
+            oracle=oracle,
+            expr=expr,
+            errors=errors,
+        )
         if name in OPS:
             raise TypeError(f"op {name!r} is declared twice")
         OPS[name] = made

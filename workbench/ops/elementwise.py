@@ -19,8 +19,15 @@ def add(xp, input, other, /):
 add.vjp(input=lambda F, g: g, other=lambda F, g: g)
 
 
-@op(operator="sub", inplace=True, ufunc="subtract", dtype="promote", samples=binary(), expr="x - y",
-    aliases=("subtract",))  # fmt: skip
+@op(
+    operator="sub",
+    inplace=True,
+    ufunc="subtract",
+    dtype="promote",
+    samples=binary(),
+    expr="x - y",
+    aliases=("subtract",),
+)
 def sub(xp, input, other, /):
     """Elementwise difference; shapes broadcast."""
     return xp.subtract(input, other)
@@ -29,8 +36,15 @@ def sub(xp, input, other, /):
 sub.vjp(input=lambda F, g: g, other=lambda F, g: -g)
 
 
-@op(operator="mul", inplace=True, ufunc="multiply", dtype="promote", samples=binary(),
-    expr="x * y", aliases=("multiply",))  # fmt: skip
+@op(
+    operator="mul",
+    inplace=True,
+    ufunc="multiply",
+    dtype="promote",
+    samples=binary(),
+    expr="x * y",
+    aliases=("multiply",),
+)
 def mul(xp, input, other, /):
     """Elementwise product; shapes broadcast."""
     return xp.multiply(input, other)
@@ -42,8 +56,15 @@ mul.vjp(
 )
 
 
-@op(operator="truediv", inplace=True, ufunc="divide", dtype="float", samples=binary(low2=0.5, high2=2),
-    expr="x / y", aliases=("true_divide", "divide"))  # fmt: skip
+@op(
+    operator="truediv",
+    inplace=True,
+    ufunc="divide",
+    dtype="float",
+    samples=binary(low2=0.5, high2=2),
+    expr="x / y",
+    aliases=("true_divide", "divide"),
+)
 def div(xp, input, other, /):
     """Elementwise quotient; integers divide to the default float."""
     return xp.divide(input, other)
@@ -55,15 +76,25 @@ div.vjp(
 )
 
 
-@op(operator="floordiv", inplace=True, ufunc="floor_divide", dtype="promote",
-    samples=binary(low2=0.6, high2=2.0, gap=0.05))  # fmt: skip
+@op(
+    operator="floordiv",
+    inplace=True,
+    ufunc="floor_divide",
+    dtype="promote",
+    samples=binary(low2=0.6, high2=2.0, gap=0.05),
+)
 def floor_divide(xp, input, other, /):
     """Quotient rounded towards minus infinity."""
     return xp.floor_divide(input, other)
 
 
-@op(operator="mod", inplace=True, ufunc="remainder", dtype="promote",
-    samples=binary(low=0.1, low2=2.1, high2=3.0))  # fmt: skip
+@op(
+    operator="mod",
+    inplace=True,
+    ufunc="remainder",
+    dtype="promote",
+    samples=binary(low=0.1, low2=2.1, high2=3.0),
+)
 def remainder(xp, input, other, /):
     """Remainder with the sign of the divisor (Python's %)."""
     return xp.remainder(input, other)
@@ -106,8 +137,15 @@ def _pow_exponent(F, g, input, exponent, out):
 pow_op.vjp(input=_pow_base, exponent=_pow_exponent)
 
 
-@op(operator="neg", inplace=True, ufunc="negative", dtype="promote", samples=unary(), expr="-x",
-    aliases=("negative",))  # fmt: skip
+@op(
+    operator="neg",
+    inplace=True,
+    ufunc="negative",
+    dtype="promote",
+    samples=unary(),
+    expr="-x",
+    aliases=("negative",),
+)
 def neg(xp, input, /):
     """Elementwise negation."""
     return xp.negative(input)
@@ -116,8 +154,15 @@ def neg(xp, input, /):
 neg.vjp(input=lambda F, g: -g)
 
 
-@op(operator="abs", inplace=True, ufunc="absolute", dtype="promote", samples=unary(gap=0.05),
-    expr="fabs(x)", aliases=("absolute",))  # fmt: skip
+@op(
+    operator="abs",
+    inplace=True,
+    ufunc="absolute",
+    dtype="promote",
+    samples=unary(gap=0.05),
+    expr="fabs(x)",
+    aliases=("absolute",),
+)
 def abs_op(xp, input, /):
     """Elementwise absolute value; of complex numbers, the modulus."""
     return xp.absolute(input)

@@ -37,9 +37,17 @@ def getitem(xp, input, /, index):
 getitem.vjp(input=lambda F, g, index, input_shape: F.index_backward(g, index, input_shape))
 
 
-@op(method=False, function=False, oracle=False,
-    samples=lambda make: iter([Sample(make(3, 3), (np.array([0, 2, 2]),), (4, 3)),
-                               Sample(make(2, 3), (slice(0, 4, 2),), (4, 3))]))  # fmt: skip
+@op(
+    method=False,
+    function=False,
+    oracle=False,
+    samples=lambda make: iter(
+        [
+            Sample(make(3, 3), (np.array([0, 2, 2]),), (4, 3)),
+            Sample(make(2, 3), (slice(0, 4, 2),), (4, 3)),
+        ]
+    ),
+)
 def index_backward(xp, input, /, index, shape):
     """Zeros of `shape` with `input` added at `index`: the adjoint of getitem."""
     out = xp.zeros(shape, input.dtype)
@@ -57,10 +65,18 @@ def index_backward(xp, input, /, index, shape):
 index_backward.vjp(input=lambda F, g, index: F.getitem(g, index))
 
 
-@op(method=False, function=False, oracle=False,
-    samples=lambda make: iter([Sample(make(4, 3), make(2, 3), (np.array([0, 2]),)),
-                               Sample(make(4, 3), make(3), (slice(0, 2),)),
-                               Sample(make(4, 3), make(), (1, 2))]))  # fmt: skip
+@op(
+    method=False,
+    function=False,
+    oracle=False,
+    samples=lambda make: iter(
+        [
+            Sample(make(4, 3), make(2, 3), (np.array([0, 2]),)),
+            Sample(make(4, 3), make(3), (slice(0, 2),)),
+            Sample(make(4, 3), make(), (1, 2)),
+        ]
+    ),
+)
 def index_put(xp, input, values, /, index):
     """A copy of `input` with `values` (broadcast) written at `index`."""
     out = input.copy()
@@ -74,8 +90,12 @@ index_put.vjp(
 )
 
 
-@op(method=False, function=False, oracle=False,
-    samples=lambda make: iter([Sample(make(4, 3), (np.array([0, 2]),)), Sample(make(4, 3), (1,))]))  # fmt: skip
+@op(
+    method=False,
+    function=False,
+    oracle=False,
+    samples=lambda make: iter([Sample(make(4, 3), (np.array([0, 2]),)), Sample(make(4, 3), (1,))]),
+)
 def index_zero(xp, input, /, index):
     """A copy of `input` with zeros at `index`."""
     out = input.copy()
@@ -116,8 +136,12 @@ def _gather_reference(torch, input, dim, index):
     return torch.gather(input, dim, index)
 
 
-@op(function=False, method=False, oracle=lambda t, x, i, dim: t.gather(x, dim, i),
-    samples=lambda make: (Sample(s.args[0], s.args[2], s.args[1]) for s in _gather_samples(make)))  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    oracle=lambda t, x, i, dim: t.gather(x, dim, i),
+    samples=lambda make: (Sample(s.args[0], s.args[2], s.args[1]) for s in _gather_samples(make)),
+)
 def gather_along(xp, input, index, /, dim):
     """Entries of `input` along `dim` at `index`, as torch.gather."""
     if input.ndim == 0:
@@ -137,8 +161,12 @@ gather_along.vjp(
 )
 
 
-@op(function=False, method=False, oracle=False,
-    samples=lambda make: iter([Sample(make(3, 2), make.ints(3, 2, high=4), (3, 4), 1)]))  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    oracle=False,
+    samples=lambda make: iter([Sample(make(3, 2), make.ints(3, 2, high=4), (3, 4), 1)]),
+)
 def gather_backward(xp, input, index, /, shape, dim):
     """Zeros of `shape` with `input` added along `dim` at `index`: the adjoint of gather."""
     out = xp.zeros(shape, input.dtype)

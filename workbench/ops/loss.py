@@ -120,9 +120,17 @@ nll.vjp(
 )
 
 
-@op(function=False, method=False, oracle=False,
-    samples=lambda make: iter([Sample(make(), make.ints(4, high=3), None, (4, 3), 1, "mean"),
-                               Sample(make(2, 4), make.ints(2, 4, high=3), None, (2, 3, 4), -100, "none")]))  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    oracle=False,
+    samples=lambda make: iter(
+        [
+            Sample(make(), make.ints(4, high=3), None, (4, 3), 1, "mean"),
+            Sample(make(2, 4), make.ints(2, 4, high=3), None, (2, 3, 4), -100, "none"),
+        ]
+    ),
+)
 def nll_backward(xp, input, target, weight=None, /, shape=(), ignore_index=-100, reduction="mean"):
     """The adjoint of `nll`: the incoming gradient put at each target's class."""
     counted = target != ignore_index

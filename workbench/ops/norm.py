@@ -43,8 +43,14 @@ def _layer_oracle(torch, input, weight, bias, shape, eps=1e-5):
     return torch.nn.functional.layer_norm(input, shape, weight, bias, eps)
 
 
-@op(function=False, method=False, dtype="same", aux=("normal", "scale"), samples=_layer_samples,
-    oracle=_layer_oracle)  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    dtype="same",
+    aux=("normal", "scale"),
+    samples=_layer_samples,
+    oracle=_layer_oracle,
+)
 def native_layer_norm(xp, input, weight=None, bias=None, /, normalized_shape=(), eps=1e-5):
     """Layer normalisation over the trailing `normalized_shape` (Ba et al., 2016).
 
@@ -97,8 +103,14 @@ def _per_channel(x, ndim):
     return x.reshape(1, -1, *(1,) * (ndim - 2))
 
 
-@op(function=False, method=False, dtype="same", aux=("normal", "scale", "mean", "variance"),
-    samples=_batch_samples, oracle=_batch_oracle)  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    dtype="same",
+    aux=("normal", "scale", "mean", "variance"),
+    samples=_batch_samples,
+    oracle=_batch_oracle,
+)
 def batch_norm_train(xp, input, weight=None, bias=None, /, eps=1e-5, stats=None):
     """Batch normalisation by the batch's own statistics (Ioffe & Szegedy, 2015).
 

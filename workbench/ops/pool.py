@@ -205,8 +205,17 @@ def _divisors(xp, w, dtype, count_include_pad, divisor_override):
 
 
 @op(namespace="nn.functional", samples=_avg_samples)
-def avg_pool2d(xp, input, /, kernel_size, stride=None, padding=0, ceil_mode=False,
-               count_include_pad=True, divisor_override=None):  # fmt: skip
+def avg_pool2d(
+    xp,
+    input,
+    /,
+    kernel_size,
+    stride=None,
+    padding=0,
+    ceil_mode=False,
+    count_include_pad=True,
+    divisor_override=None,
+):
     """The mean of each window of (N, C, H, W).
 
     Raises RuntimeError when the windows do not fit.
@@ -223,19 +232,37 @@ def avg_pool2d(xp, input, /, kernel_size, stride=None, padding=0, ceil_mode=Fals
     return out
 
 
-def _avg_rule(F, g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-              divisor_override):  # fmt: skip
-    return F.avg_unpool2d(g, input_shape, kernel_size, stride, padding, ceil_mode,
-                          count_include_pad, divisor_override)  # fmt: skip
+def _avg_rule(
+    F, g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+):
+    return F.avg_unpool2d(
+        g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 avg_pool2d.vjp(input=_avg_rule)
 
 
-@op(function=False, method=False, oracle=False,
-    samples=lambda make: iter([Sample(make(2, 1, 3, 4), (2, 1, 5, 7), (3, 2), 2, 1, False, True, None)]))  # fmt: skip
-def avg_unpool2d(xp, input, /, shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                 divisor_override):  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    oracle=False,
+    samples=lambda make: iter(
+        [Sample(make(2, 1, 3, 4), (2, 1, 5, 7), (3, 2), 2, 1, False, True, None)]
+    ),
+)
+def avg_unpool2d(
+    xp,
+    input,
+    /,
+    shape,
+    kernel_size,
+    stride,
+    padding,
+    ceil_mode,
+    count_include_pad,
+    divisor_override,
+):
     """The adjoint of avg_pool2d: each window's value spread evenly over its elements."""
     w = _Windows("avg_pool2d", shape, kernel_size, stride, padding, 1, ceil_mode)
     share = input / _divisors(xp, w, input.dtype, count_include_pad, divisor_override)
@@ -291,8 +318,12 @@ def adaptive_avg_pool2d(xp, input, /, output_size):
 adaptive_avg_pool2d.vjp(input=lambda F, g, input_shape: F.adaptive_avg_unpool2d(g, input_shape))
 
 
-@op(function=False, method=False, oracle=False,
-    samples=lambda make: iter([Sample(make(2, 3, 3, 4), (2, 3, 5, 7))]))  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    oracle=False,
+    samples=lambda make: iter([Sample(make(2, 3, 3, 4), (2, 3, 5, 7))]),
+)
 def adaptive_avg_unpool2d(xp, input, /, shape):
     """The adjoint of adaptive_avg_pool2d."""
     rows = _bins(xp, shape[-2], input.shape[-2], input.dtype)

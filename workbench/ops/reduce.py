@@ -44,12 +44,12 @@ def _axis(dim, ndim):
     return axes(dim, ndim)
 
 
-def _spread(F, g, shape, dim, keepdim):
+def _spread(F, g, input_shape, dim, keepdim):
     """A reduced gradient, broadcast back over the reduced dimensions."""
-    if not keepdim and shape:
-        reduced = axes(dim, len(shape))
-        g = F.reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
-    return F.expand(g, shape)
+    if not keepdim and input_shape:
+        reduced = axes(dim, len(input_shape))
+        g = F.reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(input_shape)))
+    return F.expand(g, input_shape)
 
 
 @op(samples=reduction)
@@ -60,7 +60,7 @@ def sum_op(xp, input, /, dim=None, keepdim=False, dtype=None):
     return input.sum(axis=_axis(dim, input.ndim), keepdims=keepdim, dtype=dtype)
 
 
-sum_op.vjp(input=lambda F, g, input_shape, dim, keepdim: _spread(F, g, input_shape, dim, keepdim))
+sum_op.vjp(input=_spread)
 
 
 def _count(shape, dim):
@@ -232,15 +232,27 @@ def _scatter_back(F, g, indices, input_shape, dim, keepdim):
     return F.gather_backward(g, indices, input_shape, where)
 
 
-@op(samples=_dim_samples, returns=("values", "indices"), differentiable=("values",), function=False,
-    method=False, oracle="max")  # fmt: skip
+@op(
+    samples=_dim_samples,
+    returns=("values", "indices"),
+    differentiable=("values",),
+    function=False,
+    method=False,
+    oracle="max",
+)
 def max_dim(xp, input, /, dim, keepdim=False):
     """Largest values along `dim` and where they are (the first of ties)."""
     return _chosen(xp, "max", xp.argmax, input, dim, keepdim)
 
 
-@op(samples=_dim_samples, returns=("values", "indices"), differentiable=("values",), function=False,
-    method=False, oracle="min")  # fmt: skip
+@op(
+    samples=_dim_samples,
+    returns=("values", "indices"),
+    differentiable=("values",),
+    function=False,
+    method=False,
+    oracle="min",
+)
 def min_dim(xp, input, /, dim, keepdim=False):
     """Smallest values along `dim` and where they are (the first of ties)."""
     return _chosen(xp, "min", xp.argmin, input, dim, keepdim)

@@ -61,9 +61,11 @@ class Maker:
         return np.asarray(values).astype(self.dtype)
 
     def ints(self, *shape: int, low: int = 0, high: int = 5, dtype: Any = np.int64) -> np.ndarray:
+        """Integers in [low, high)."""
         return np.asarray(self.rng.integers(low, high, shape)).astype(dtype)
 
     def bools(self, *shape: int) -> np.ndarray:
+        """Fair coin flips."""
         return np.asarray(self.rng.random(shape) < 0.5)
 
     def distinct(self, *shape: int) -> np.ndarray:
@@ -86,8 +88,13 @@ def unary(low: float = -2.0, high: float = 2.0, gap: float = 0.0) -> Samples:
     return samples
 
 
-def binary(low: float = -2.0, high: float = 2.0, low2: float | None = None, high2: float | None = None,
-           gap: float = 0.0) -> Samples:  # fmt: skip
+def binary(
+    low: float = -2.0,
+    high: float = 2.0,
+    low2: float | None = None,
+    high2: float | None = None,
+    gap: float = 0.0,
+) -> Samples:
     """Two operands over edge shapes, broadcast pairs and Python numbers."""
     low2 = low if low2 is None else low2
     high2 = high if high2 is None else high2

@@ -226,8 +226,14 @@ def expand(xp, input, /, shape):
 expand.vjp(input=lambda F, g, input_shape: F.sum_to(g, input_shape))
 
 
-@op(method=False, function=False, oracle=lambda t, x, s: x.sum_to_size(s),
-    samples=lambda make: iter([Sample(make(2, 3), (1, 3)), Sample(make(2, 3), (3,)), Sample(make(2, 3), (2, 3))]))  # fmt: skip
+@op(
+    method=False,
+    function=False,
+    oracle=lambda t, x, s: x.sum_to_size(s),
+    samples=lambda make: iter(
+        [Sample(make(2, 3), (1, 3)), Sample(make(2, 3), (3,)), Sample(make(2, 3), (2, 3))]
+    ),
+)
 def sum_to(xp, input, /, shape):
     """Sum over the dimensions along which `shape` would be broadcast to the input's shape."""
     shape = tuple(shape)
@@ -364,8 +370,12 @@ narrow.vjp(
 )
 
 
-@op(method=False, function=False, oracle=False,
-    samples=lambda make: iter([Sample(make(2, 3), (5, 3), 0, 1), Sample(make(2, 0), (2, 3), 1, 3)]))  # fmt: skip
+@op(
+    method=False,
+    function=False,
+    oracle=False,
+    samples=lambda make: iter([Sample(make(2, 3), (5, 3), 0, 1), Sample(make(2, 0), (2, 3), 1, 3)]),
+)
 def slice_backward(xp, input, /, shape, dim, start):
     """Zeros of `shape` with `input` placed along `dim` from `start`: the adjoint of narrow."""
     out = xp.zeros(shape, input.dtype)
@@ -398,10 +408,12 @@ def select(xp, input, /, dim, index):
 
 select.vjp(
     input=lambda F, g, input_shape, dim, index: F.slice_backward(
-        F.unsqueeze(g, axis(dim, len(input_shape))), input_shape, axis(dim, len(input_shape)),
+        F.unsqueeze(g, axis(dim, len(input_shape))),
+        input_shape,
+        axis(dim, len(input_shape)),
         index % input_shape[dim],
     )
-)  # fmt: skip
+)
 
 
 def _clone_samples(make):

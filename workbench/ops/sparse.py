@@ -43,9 +43,17 @@ embedding_lookup.vjp(
 )
 
 
-@op(function=False, method=False, oracle=False,
-    samples=lambda make: iter([Sample(make(2, 3, 4), make.ints(2, 3, high=5), (5, 4), None),
-                               Sample(make(3, 4), make.ints(3, high=2), (5, 4), 1)]))  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    oracle=False,
+    samples=lambda make: iter(
+        [
+            Sample(make(2, 3, 4), make.ints(2, 3, high=5), (5, 4), None),
+            Sample(make(3, 4), make.ints(3, high=2), (5, 4), 1),
+        ]
+    ),
+)
 def embedding_backward(xp, input, indices, /, shape, padding_idx):
     """Rows added up at their indices: the adjoint of a look-up; none at `padding_idx`."""
     out = xp.zeros(shape, input.dtype)
@@ -67,8 +75,12 @@ embedding_backward.vjp(
 )
 
 
-@op(function=False, method=False, oracle=False,
-    samples=lambda make: iter([Sample(make(5, 4), make.ints(2, 3, high=5), 1)]))  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    oracle=False,
+    samples=lambda make: iter([Sample(make(5, 4), make.ints(2, 3, high=5), 1)]),
+)
 def embedding_masked(xp, input, indices, /, padding_idx):
     """Rows at `indices`, zeros at `padding_idx`."""
     out = input[indices]
@@ -84,8 +96,14 @@ embedding_masked.vjp(
 )
 
 
-@op(function=False, method=False, random=True, aux=("mask",), oracle=False,
-    samples=lambda make: iter([Sample(make(3, 4), 0.5, exact=False, grad=False)]))  # fmt: skip
+@op(
+    function=False,
+    method=False,
+    random=True,
+    aux=("mask",),
+    oracle=False,
+    samples=lambda make: iter([Sample(make(3, 4), 0.5, exact=False, grad=False)]),
+)
 def native_dropout(xp, input, /, p, broadcast=None):
     """Elements zeroed with probability `p`, the others scaled by 1 / (1 - p) (Srivastava et al., 2014).
 

@@ -480,6 +480,7 @@ class Parts(dict):
         return merged
 
     def filled(self, F: Any) -> list[Any]:
+        """One gradient per result, zeros where none arrived."""
         values = []
         for i, (shape, dtype) in enumerate(self.specs):
             g = self.get(i)

@@ -120,8 +120,14 @@ def _inferred(data: Any, array: np.ndarray) -> Any:
 
 
 @function(method=False)
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False) -> Tensor:  # fmt: skip
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A new tensor with a copy of `data` (numbers, nested lists, arrays).
 
     Floats become the default dtype, ints int64; NumPy data keeps its dtype.
@@ -175,8 +181,16 @@ def legacy_tensor(cls: type[Tensor], data: Any, *sizes: Any) -> Tensor:
 
 
 def _filled(name: str, fill: Any) -> Any:
-    def make(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-             out: Any = None, layout: Any = None, pin_memory: bool = False, names: Any = None) -> Tensor:  # fmt: skip
+    def make(
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        out: Any = None,
+        layout: Any = None,
+        pin_memory: bool = False,
+        names: Any = None,
+    ) -> Tensor:
         xp = device_namespace(device)
         chosen = get_default_dtype() if dtype is None else as_dtype(dtype)
         return finish(fill(xp, as_shape(size), chosen.numpy), requires_grad)
@@ -192,8 +206,14 @@ empty = _filled("empty", lambda xp, shape, d: xp.empty(shape, d))
 
 
 @function(method=False)
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
-         requires_grad: bool = False) -> Tensor:  # fmt: skip
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor of shape `size` filled with one number, in the number's dtype or `dtype`."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     chosen = number_dtype(value) if dtype is None else as_dtype(dtype)
@@ -202,8 +222,15 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
 
 
 def _like(name: str, make: Any) -> Any:
-    def like(input: Tensor, *args: Any, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False, memory_format: Any = None, **options: Any) -> Tensor:  # fmt: skip
+    def like(
+        input: Tensor,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+        **options: Any,
+    ) -> Tensor:
         chosen = input.dtype if dtype is None else as_dtype(dtype)
         where = input.device if device is None else device
         return make(
@@ -223,8 +250,14 @@ def _chosen_dtype(dtype: Any) -> Any:
 
 
 def _drawn(name: str, draw: Any, doc: str) -> Any:
-    def make(*size: Any, generator: Any = None, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False, out: Any = None) -> Tensor:  # fmt: skip
+    def make(
+        *size: Any,
+        generator: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        out: Any = None,
+    ) -> Tensor:
         source = generator or random.default_generator()
         array = draw(source, as_shape(size), _chosen_dtype(dtype).numpy)
         return finish(_placed(array, device), requires_grad)
@@ -239,8 +272,16 @@ randn = _drawn("randn", lambda g, s, d: g.normal(s, d), "Standard normal random 
 
 
 @function(method=False)
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Any = None,
-            dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Random integers in [low, high), or [0, low): `randint(10, (3,))`.
 
     Raises RuntimeError when the range is empty.
@@ -258,8 +299,14 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Any = No
 
 
 @function(method=False)
-def randperm(n: int, *, generator: Any = None, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False) -> Tensor:  # fmt: skip
+def randperm(
+    n: int,
+    *,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The integers 0 … n-1 in random order."""
     source = generator or random.default_generator()
     chosen = int64 if dtype is None else as_dtype(dtype)
@@ -275,8 +322,15 @@ randn_like = _like("randn", randn)
 
 
 @function(method=False)
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
-           requires_grad: bool = False) -> Tensor:  # fmt: skip
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Numbers from `start` (0) to before `end` in steps; int64 for integers, else the default float.
 
     Raises RuntimeError for a zero step or one that leads away from `end`.
@@ -298,8 +352,15 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
 
 
 @function(method=False)
-def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False) -> Tensor:  # fmt: skip
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     chosen = get_default_dtype() if dtype is None else as_dtype(dtype)
     array = np.linspace(start, end, steps).astype(chosen.numpy)
@@ -307,8 +368,14 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device:
 
 
 @function(method=False)
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None,
-        requires_grad: bool = False) -> Tensor:  # fmt: skip
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The n x m identity matrix."""
     chosen = get_default_dtype() if dtype is None else as_dtype(dtype)
     return finish(_placed(np.eye(n, m, dtype=chosen.numpy), device), requires_grad)

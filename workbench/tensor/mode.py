@@ -24,6 +24,7 @@ def is_grad_enabled() -> bool:
 
 
 def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
     return mode.inference
 
 
@@ -58,6 +59,7 @@ class no_grad(_Switch):  # noqa: N801 - torch spells it so
     """Record nothing inside the block or the decorated function."""
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """The switch, or the function it decorates when used without parentheses."""
         made = super().__new__(cls)
         return made if function is None else made(function)  # bare @no_grad
 
@@ -69,6 +71,7 @@ class enable_grad(_Switch):  # noqa: N801 - torch spells it so
     """Record inside the block or the decorated function, even within `no_grad`."""
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """The switch, or the function it decorates when used without parentheses."""
         made = super().__new__(cls)
         return made if function is None else made(function)
 
@@ -88,6 +91,7 @@ class set_grad_enabled(_Switch):  # noqa: N801 - torch spells it so
         return self.enabled, mode.inference
 
     def __enter__(self) -> None:
+        """Leave for the state before the call when the block ends."""
         self.__dict__.setdefault("_before", []).append(self._outer)
         mode.grad = self.enabled
 
@@ -100,6 +104,7 @@ class inference_mode(_Switch):  # noqa: N801 - torch spells it so
     """Like `no_grad`: record nothing. `inference_mode(False)` records."""
 
     def __new__(cls, enabled: Any = True) -> Any:
+        """The switch, or the function it decorates when used without parentheses."""
         made = super().__new__(cls)
         if callable(enabled):
             made.__init__(True)

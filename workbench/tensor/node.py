@@ -77,6 +77,7 @@ class AccumulateGrad:
     next_functions: tuple[Any, ...] = ()
 
     def name(self) -> str:
+        """Always "AccumulateGrad"."""
         return "AccumulateGrad"
 
     def __eq__(self, other: object) -> bool:
@@ -99,6 +100,7 @@ class HookHandle:
         self._hook = hook
 
     def remove(self) -> None:
+        """Stop calling the hook; nothing happens when it is gone already."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
 
@@ -113,6 +115,7 @@ hooks_in_use = False  # spares the walk a look-up per node until the first hook 
 
 
 def add_hook(node: Node, hook: Callable[[Any], Any]) -> HookHandle:
+    """Call `hook` on the gradient that arrives at `node`; it may return a replacement."""
     global hooks_in_use
     hooks_in_use = True
     try:

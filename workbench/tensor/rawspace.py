@@ -103,6 +103,7 @@ class TapedSpace:
 
     @staticmethod
     def cast(g: Any, dtype: np.dtype) -> Any:
+        """`g` in another NumPy dtype, on the tape."""
         if g.array.dtype == dtype:
             return g
         from .binding import raw_signature
@@ -113,12 +114,14 @@ class TapedSpace:
 
     @staticmethod
     def cast_bool(flags: Any, like: Any) -> Any:
+        """A bool tensor as 0 and 1 in the dtype of `like`, a constant."""
         from .tensor import wrap
 
         return wrap(flags.array.astype(like.array.dtype))
 
     @staticmethod
     def detach(x: Any) -> Any:
+        """`x` as a constant."""
         return x.detach()
 
 
@@ -126,4 +129,5 @@ _taped = TapedSpace()
 
 
 def taped_space() -> TapedSpace:
+    """The space over Tensors."""
     return _taped

@@ -9,6 +9,7 @@ from typing import Any
 
 @cache
 def result_type(name: str, fields: tuple[str, ...]) -> Any:
+    """The named tuple of an op with the result names `fields`."""
     made = namedtuple(name, fields)  # type: ignore[misc]
     made.__module__ = "workbench.return_types"
     return made

@@ -38,6 +38,7 @@ class Size(tuple):
     __slots__ = ()
 
     def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
         n = 1
         for side in self:
             n *= side
@@ -94,34 +95,42 @@ class Tensor:
 
     @property
     def shape(self) -> Size:
+        """The size of each dimension."""
         return Size(self.array.shape)
 
     @property
     def dtype(self) -> dtype:
+        """The element type."""
         return dtype_of(self.array)
 
     @property
     def device(self) -> device:
+        """Where the elements live."""
         return array_device(self.array)
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions."""
         return self.array.ndim
 
     @property
     def itemsize(self) -> int:
+        """Bytes per element."""
         return self.array.itemsize
 
     @property
     def nbytes(self) -> int:
+        """Bytes of all elements."""
         return self.array.nbytes
 
     @property
     def is_cuda(self) -> bool:
+        """Whether it lives on a CUDA device."""
         return self.device.type == "cuda"
 
     @property
     def layout(self) -> str:
+        """Always "strided"."""
         return "strided"
 
     def dim(self) -> int:
@@ -168,12 +177,15 @@ class Tensor:
         return int(interface["data"][0] if interface else self.array.data.ptr)
 
     def is_floating_point(self) -> bool:
+        """Whether the elements are floating-point numbers."""
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
         return self.dtype.is_complex
 
     def is_signed(self) -> bool:
+        """Whether the dtype holds negative numbers."""
         return self.dtype.is_signed
 
     def get_device(self) -> int:
@@ -185,6 +197,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
         return self.edge is not None
 
     @requires_grad.setter
@@ -216,10 +229,12 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
+        """Whether it was made by the user, not by a recorded op."""
         return self.edge is None or self.edge is LEAF
 
     @property
     def grad_fn(self) -> Node | None:
+        """The node that made this tensor, or None."""
         edge = self.edge
         return edge if type(edge) is Node else None
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..device import device
+from workbench.arrays.device import device
+
 from . import cpu
 
 _CPU = device("cpu")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..device import device
+from workbench.arrays.device import device
 
 _EXTRAS = "pip install 'workbench-ml[cuda12]' (or [cuda13], to match your driver)"
 
@@ -27,7 +27,7 @@ def device_count() -> int:
     """How many CUDA devices can be used; 0 without CuPy, a driver or a GPU."""
     try:
         return int(_cupy().cuda.runtime.getDeviceCount())
-    except Exception:  # every failure here means one thing: no usable device
+    except Exception:  # noqa: BLE001 - every failure here means one thing: no usable device
         return 0
 
 
@@ -61,7 +61,7 @@ def on_device(where: device) -> ModuleType:
     index = where.index or 0
     if index >= count:
         raise RuntimeError(
-            f"invalid CUDA device index {index}: this machine has {count} device(s), numbered from 0"
+            f"invalid CUDA device index {index}: this machine has {count} device(s), from 0 on"
         )
     cupy.cuda.Device(index).use()
     return cupy
@@ -76,12 +76,15 @@ def namespace(array: Any) -> ModuleType:
 
 
 def array_device(array: Any) -> device:
+    """The device a CuPy array lives on."""
     return device("cuda", int(array.device.id))
 
 
 def to_device(array: Any, where: device) -> Any:
+    """A raw array as a CuPy array on `where`."""
     return on_device(where).asarray(array)
 
 
 def to_host(array: Any) -> np.ndarray:
+    """A CuPy array as a NumPy array."""
     return _cupy().asnumpy(array)
