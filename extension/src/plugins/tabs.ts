@@ -14,7 +14,8 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { argsSchema, CommandIDs } from '../commands';
 import { workbenchIcon } from '../icons';
 import { commsOf } from '../output/registry';
-import { BenchTab, place, target, type Target } from '../output/tab';
+import { BenchTab } from '../output/tab';
+import { place, target, type Target } from '../output/target';
 import { IRuns } from '../tokens';
 
 export const tabsPlugin: JupyterFrontEndPlugin<void> = {
@@ -63,6 +64,7 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
       });
       const tab = new MainAreaWidget({ content });
       tab.id = `workbench-bench-${bench.modelId}`;
+      tab.toolbar.hide();
       tab.title.label = bench.name;
       tab.title.caption = trans.__('Bench “%1” of %2', bench.name, bench.path);
       tab.title.icon = workbenchIcon;

@@ -1,5 +1,6 @@
 /** The list of runs: name, state, step, loss and a small curve; one press pauses or goes on. */
 
+import { PathExt } from '@jupyterlab/coreutils';
 import { addIcon, runIcon, type LabIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReactElement } from 'react';
@@ -64,7 +65,7 @@ function RunItem({ run, showCurve, actions }: ItemProps): ReactElement {
     <li className="jp-WorkbenchRun" data-state={run.state}>
       <button
         className="jp-WorkbenchRun-open"
-        title={trans.__('Open the bench of “%1”', run.name)}
+        title={trans.__('Open the bench of “%1” in %2', run.name, run.path)}
         onClick={() => {
           actions.open(run);
         }}
@@ -72,7 +73,7 @@ function RunItem({ run, showCurve, actions }: ItemProps): ReactElement {
         <span className="jp-WorkbenchRun-name">{run.name}</span>
         <span className="jp-WorkbenchRun-state">{stateText(run.state, trans)}</span>
         <span className="jp-WorkbenchRun-facts">{facts(run, trans)}</span>
-        <span className="jp-WorkbenchRun-path">{run.path}</span>
+        <span className="jp-WorkbenchRun-path">{PathExt.basename(run.path)}</span>
         {showCurve && <Curve values={run.curve} trans={trans} />}
       </button>
       {next !== null && (
