@@ -12,19 +12,32 @@ import math as _math
 import sys as _sys
 from typing import Any as _Any
 
-from . import arrays, autograd, cuda, linalg, ops, tensor as _tensor_room
+from . import arrays, autograd, cuda, linalg, ops
+from . import tensor as _tensor_room
 from .arrays import device, dtype, get_default_dtype, set_default_dtype, set_num_threads
 from .arrays import thread_count as get_num_threads
-from .arrays.dtypes import (
-    bfloat16, complex64, complex128, float16, float32, float64, int8, int16, int32, int64, uint8,
-    uint16, uint32, uint64,
-)  # fmt: skip
 from .arrays.dtypes import ALIASES as _ALIASES
+from .arrays.dtypes import (
+    bfloat16,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)  # fmt: skip
 from .arrays.dtypes import bool_ as _bool
 from .arrays.dtypes import promote as promote_types
 from .arrays.random import Generator, default_generator, manual_seed
+from .tensor import FUNCTIONS as _FUNCTIONS
 from .tensor import (
-    FUNCTIONS as _FUNCTIONS,
     Size,
     Tensor,
     enable_grad,
@@ -40,8 +53,8 @@ __version__ = "0.1.0"
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
-globals().update(_FUNCTIONS[""])
 globals().update(_ALIASES)
+globals()["tensor"] = _FUNCTIONS[""]["tensor"]  # over the room of the same name
 globals()["bool"] = _bool
 
 # Loaded when first asked for: name -> (module, attribute or None for the module itself)
@@ -62,20 +75,24 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> _Any:
+    if name in _FUNCTIONS[""]:
+        found = globals()[name] = _FUNCTIONS[""][name]
+        return found
     try:
         module, attribute = _LAZY[name]
     except KeyError:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}") from None
     loaded = _importlib.import_module(module)
     if name in ("Run", "training") and "ipykernel" in _sys.modules:
-        _importlib.import_module("workbench.widgets").watch_runs()  # JupyterLab's sidebar lists runs
+        # JupyterLab's sidebar lists the runs of a kernel
+        _importlib.import_module("workbench.widgets").watch_runs()
     value = loaded if attribute is None else getattr(loaded, attribute)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*(n for n in globals() if not n.startswith("_")), *_LAZY])
+    return sorted([*(n for n in globals() if not n.startswith("_")), *_LAZY, *_FUNCTIONS[""]])
 
 
 def is_tensor(obj: object) -> bool:

@@ -6,22 +6,50 @@ here beside the ops themselves; whoever re-exports a namespace reads it from her
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
-from .binding import BOUND
+from .binding import BOUND, Bound
 
-FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {"": {}, "nn.functional": {}, "linalg": {}}
-METHODS: dict[str, Callable[..., Any]] = {}
+
+class Namespace(MutableMapping):
+    """Names to functions. An op's function is compiled when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        found = self._held[name]
+        if type(found) is Bound:
+            found = self._held[name] = found.call
+        return found
+
+    def __setitem__(self, name: str, made: Callable[..., Any]) -> None:
+        self._held[name] = made
+
+    def __delitem__(self, name: str) -> None:
+        del self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._held
+
+
+FUNCTIONS: dict[str, Namespace] = {name: Namespace() for name in ("", "nn.functional", "linalg")}
+METHODS = Namespace()
 
 for _name, _bound in BOUND.items():
     _op = _bound.op
-    if _op.function:
-        for _alias in (_name, *_op.aliases):
-            FUNCTIONS.setdefault(_op.namespace, {})[_alias] = _bound.call
-    if _op.method:
-        for _alias in (_name, *_op.aliases):
-            METHODS[_alias] = _bound.call
+    for _alias in (_name, *_op.aliases):
+        if _op.function:
+            FUNCTIONS.setdefault(_op.namespace, Namespace())[_alias] = _bound  # type: ignore[assignment]
+        if _op.method:
+            METHODS[_alias] = _bound  # type: ignore[assignment]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -33,7 +61,7 @@ def function(namespace: str = "", *names: str, method: bool | None = None) -> Ca
         for name in (made.__name__.rstrip("_") if not names else "", *names):
             if not name:
                 continue
-            FUNCTIONS.setdefault(namespace, {})[name] = made
+            FUNCTIONS.setdefault(namespace, Namespace())[name] = made
             if namespace == "" if method is None else method:
                 METHODS[name] = made
         return made

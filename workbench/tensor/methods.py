@@ -9,7 +9,7 @@ import numpy as np
 from workbench.arrays import random
 
 from . import compose, indexing, printing
-from .binding import BOUND
+from .binding import BOUND, Bound
 from .functions import METHODS, raw
 from .inplace import copy_, fill_raw, inplace_variant
 from .tensor import Tensor
@@ -50,26 +50,52 @@ def _guard(call: Any) -> Any:
     return compare
 
 
+class _Later:
+    """A method that is made when it is first looked up, and then stands on the class itself."""
+
+    __slots__ = ("make", "name")
+
+    def __init__(self, name: str, make: Any) -> None:
+        self.name = name
+        self.make = make
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        made = self.make()
+        setattr(Tensor, self.name, made)
+        return made if instance is None else made.__get__(instance, owner)
+
+
+def _later(name: str, make: Any) -> None:
+    setattr(Tensor, name, _Later(name, make))
+
+
 def _attach() -> None:
-    for name, call in METHODS.items():
-        setattr(Tensor, name, call)
+    for name in METHODS:
+        _later(name, lambda name=name: METHODS[name])
     for bound in BOUND.values():
         op = bound.op
         if op.inplace:
             for name in (op.name, *op.aliases):
-                setattr(Tensor, f"{name}_", inplace_variant(name, METHODS.get(name, bound.call)))
-        if op.operator is None:
-            continue
-        call = compose.pow if op.name == "pow" else bound.call
-        setattr(Tensor, f"__{op.operator}__", _guard(call) if op.operator in ("eq", "ne") else call)
-        if op.operator in _REFLECTED:
-            setattr(Tensor, f"__r{op.operator}__", _reflect(call))
-        if op.inplace:
-            setattr(Tensor, f"__i{op.operator}__", inplace_variant(op.name, call))
+                _later(f"{name}_", lambda name=name: inplace_variant(name, METHODS[name]))
+        if op.operator is not None:
+            _attach_operator(bound)
     Tensor.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
     Tensor.__setitem__ = indexing.setitem  # type: ignore[attr-defined]
     Tensor.__repr__ = printing.tensor_repr  # type: ignore[method-assign]
     Tensor.copy_ = copy_  # type: ignore[attr-defined]
+
+
+def _attach_operator(bound: Bound) -> None:
+    op, sign = bound.op, bound.op.operator
+
+    def call() -> Any:
+        return compose.pow if op.name == "pow" else bound.call
+
+    _later(f"__{sign}__", (lambda: _guard(call())) if sign in ("eq", "ne") else call)
+    if sign in _REFLECTED:
+        _later(f"__r{sign}__", lambda: _reflect(call()))
+    if op.inplace:
+        _later(f"__i{sign}__", lambda: inplace_variant(op.name, call()))
 
 
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
