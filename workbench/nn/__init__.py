@@ -1,0 +1,41 @@
+"""Layers: torch.nn's classes, `nn.functional`, `nn.init` and `nn.utils`."""
+
+from . import (
+    activation,
+    containers,
+    conv,
+    dropout,
+    embedding,
+    functional,
+    init,
+    linear,
+    loss,
+    norm,
+    pooling,
+    shape,
+    utils,
+)
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .module import Module
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+_FAMILIES = (activation, conv, dropout, embedding, linear, loss, norm, pooling, shape)
+_layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}
+globals().update(_layers)
+
+__all__ = [
+    "Buffer",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "Sequential",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "functional",
+    "init",
+    "utils",
+    *sorted(_layers),
+]

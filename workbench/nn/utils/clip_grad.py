@@ -1,0 +1,98 @@
+"""Keeping gradients from growing too large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays import namespace
+from workbench.tensor import Tensor, mark_written, wrap
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    held = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in held if p.grad is not None]
+
+
+def _norm(array: Any, norm_type: float) -> float:
+    """The norm of one array, added up in float64 so that order and size do not matter."""
+    if array.size == 0:
+        return 0.0
+    xp = namespace(array)
+    if math.isinf(norm_type):
+        return float(xp.abs(array).max())
+    if norm_type == 2 and array.dtype.kind == "f":
+        flat = array.reshape(-1)
+        total = float(xp.dot(flat, flat))
+        if 1e-30 < total < 1e30:  # in float32's comfortable range; else once more, carefully
+            return math.sqrt(total)
+    wide = xp.abs(array).astype(np.float64)
+    return float((wide**norm_type).sum() ** (1.0 / norm_type))
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all elements of all tensors taken as one vector, 0-d.
+
+    Raises RuntimeError when it is not finite and `error_if_nonfinite`.
+    """
+    held = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    norms = [_norm(t.array, float(norm_type)) for t in held]
+    if math.isinf(norm_type):
+        total = math.nan if any(map(math.isnan, norms)) else max(norms, default=0.0)
+    elif norm_type == 2:
+        total = math.sqrt(math.fsum(n * n for n in norms)) if norms else 0.0
+    else:
+        total = sum(n**norm_type for n in norms) ** (1.0 / norm_type)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, "
+            "so it cannot be clipped. To disable this error and scale the gradients by the "
+            "non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    dtype = held[0].array.dtype if held else np.float32
+    with np.errstate(over="ignore"):
+        return wrap(np.asarray(total, dtype))
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients, in place, so that their common norm is at most `max_norm`.
+
+    Returns the norm before, 0-d. Pascanu, Mikolov and Bengio, "On the difficulty of training
+    recurrent neural networks", 2012. Raises RuntimeError when the norm is not finite and
+    `error_if_nonfinite`.
+    """
+    grads = _gradients(parameters)
+    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    factor = max_norm / (float(total.array) + 1e-6)
+    if not factor >= 1:  # nan too: nan gradients stay nan, as in torch
+        for grad in grads:
+            grad.array *= grad.array.dtype.type(factor)
+            mark_written(grad)
+    return total
+
+
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
+    """Hold every element of all gradients between -clip_value and clip_value, in place."""
+    clip_value = float(clip_value)
+    for grad in _gradients(parameters):
+        xp = namespace(grad.array)
+        xp.clip(grad.array, -clip_value, clip_value, out=grad.array)
+        mark_written(grad)
