@@ -9,9 +9,12 @@ from .tensor import (
     no_grad,
     set_grad_enabled,
 )
+from .tensor.function import Function, FunctionContext, once_differentiable
 from .tensor.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
+    "Function",
+    "FunctionContext",
     "backward",
     "enable_grad",
     "grad",
@@ -20,5 +23,6 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "no_grad",
+    "once_differentiable",
     "set_grad_enabled",
 ]
