@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from . import versions
 from .binding import Parts
@@ -22,7 +25,7 @@ class FunctionContext:
         self._saved_at = 0
         self._fixed: tuple[int, ...] = ()
         self._materialize = True
-        self._freed = False
+        self._node: Any = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs or outputs (or None) for `backward`.
@@ -39,19 +42,15 @@ class FunctionContext:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """The saved tensors; RuntimeError when they were freed or written over since."""
-        if self._freed:
-            raise RuntimeError(
-                "Trying to backward through the graph a second time. Use "
-                "backward(retain_graph=True) the first time."
-            )
-        for t in self._saved:
+        """The saved tensors; RuntimeError when they were written over since."""
+        saved = tuple(t.linked(self._node) if type(t) is _Output else t for t in self._saved)
+        for t in saved:
             if t is not None and versions.written_since(t.array, self._saved_at):
                 raise RuntimeError(
                     "one of the variables needed for gradient computation has been modified by an "
                     f"inplace operation: a saved tensor of shape {tuple(t.array.shape)}"
                 )
-        return self._saved
+        return saved
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
         """Say that these outputs carry no gradient."""
@@ -67,27 +66,42 @@ class FunctionContext:
         self._materialize = value
 
 
-class _Kind:
-    """How a node of a user's Function goes backward."""
+class _Output:
+    """A saved output: its array without its history, which would tie a knot with the node."""
 
-    def __init__(self, function: type[Function], ctx: FunctionContext, specs: Any) -> None:
+    __slots__ = ("array", "index", "several")
+
+    def __init__(self, array: Any, index: int, several: bool) -> None:
+        self.array = array
+        self.index = index
+        self.several = several
+
+    def linked(self, node: Any) -> Tensor:
+        made, held = wrap(self.array), node and node()
+        if held is not None:
+            made.edge = make_node(_Pick, (held,), (self.index,)) if self.several else held
+        return made
+
+
+class _Kind:
+    """How a node of a user's Function goes backward. The node saves the context."""
+
+    def __init__(self, function: type[Function], specs: Any) -> None:
         self.name = f"{function.__name__}Backward"
         self.function = function
-        self.ctx = ctx
         self.specs = specs
 
     def _call(self, parts: dict[int, Tensor], node: Node) -> list[Tensor | None]:
-        import numpy as np
-
+        (ctx,) = node.saved  # type: ignore[misc]
         grads = [
             parts.get(i)
-            if i in parts or not self.ctx._materialize
+            if i in parts or not ctx._materialize
             else wrap(np.zeros(shape, dtype))
             for i, (shape, dtype) in enumerate(self.specs)
         ]
-        found = self.function.backward(self.ctx, *grads)
+        found = self.function.backward(ctx, *grads)
         found = found if isinstance(found, tuple) else (found,)
-        count = len(self.ctx.needs_input_grad)
+        count = len(ctx.needs_input_grad)
         extra = found[count:]
         if len(found) < count or any(g is not None for g in extra):
             raise RuntimeError(
@@ -169,7 +183,13 @@ class Function:
             (a if a.edge is LEAF else a.edge) if want else None
             for a, want in zip(args, wants, strict=True)
         )
-        node = make_node(_Kind(cls, ctx, specs), edges)
+        node = make_node(_Kind(cls, specs), edges, (ctx,))
+        ctx._node = weakref.ref(node)
+        places = {id(out): i for i, out in enumerate(outputs)}
+        ctx._saved = tuple(
+            _Output(t.array, places[id(t)], len(outputs) > 1) if id(t) in places else t
+            for t in ctx._saved
+        )
         linked = []
         for i, out in enumerate(outputs):
             if not isinstance(out, Tensor):
