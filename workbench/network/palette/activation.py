@@ -1,0 +1,69 @@
+"""Functions applied to every element, and softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from workbench import nn
+
+from .entry import Entry, Param, Shape
+
+_DIM = {"dim": Param("int", min=-8, max=8, start=1, doc="the dimension whose values sum to one")}
+
+
+def _per_element(count: int) -> Callable[[Any, Sequence[Shape], Shape], int]:
+    def flops(module: Any, shapes: Sequence[Shape], out: Shape) -> int:
+        return count * prod(out)
+
+    return flops
+
+
+def _first(shape: Shape) -> dict[str, Any]:
+    return {"dim": 1}  # leaving it open is deprecated in torch
+
+
+def _entry(name: str, doc: str, cost: int, params: dict[str, Param] | None = None) -> Entry:
+    # an exponential, logarithm or division is counted as one operation
+    infer = {"infer": _first} if params is _DIM else {}
+    return Entry(
+        getattr(nn, name), "Activation", doc, params or {}, flops=_per_element(cost), **infer
+    )
+
+
+ENTRIES = [
+    _entry("ReLU", "Cuts negative values to zero.", 1),
+    _entry(
+        "LeakyReLU",
+        "Like ReLU, but lets a little of the negative side through.",
+        2,
+        {"negative_slope": Param("float", doc="slope on the negative side")},
+    ),
+    _entry(
+        "ELU",
+        "Like ReLU, but bends smoothly to -alpha on the negative side.",
+        4,
+        {"alpha": Param("float", doc="how far down the negative side goes")},
+    ),
+    _entry(
+        "GELU",
+        "x·Φ(x), a smooth ReLU; common in transformers (Hendrycks & Gimpel, 2016).",
+        5,
+        {"approximate": Param("choice", choices=("none", "tanh"), doc="exact, or by tanh")},
+    ),
+    _entry("SiLU", "x·sigmoid(x), a smooth ReLU, also called swish.", 5),
+    _entry("Sigmoid", "Squeezes every value between 0 and 1.", 4),
+    _entry("Tanh", "Squeezes every value between -1 and 1.", 5),
+    _entry(
+        "Softplus",
+        "log(1 + exp x), a smooth ReLU that stays positive.",
+        4,
+        {
+            "beta": Param("float", min=1e-6, doc="sharpness of the bend"),
+            "threshold": Param("float", min=0, doc="above this it is the identity, for safety"),
+        },
+    ),
+    _entry("Softmax", "Turns scores into probabilities that sum to one.", 4, _DIM),
+    _entry("LogSoftmax", "The logarithm of softmax, safer to compute with.", 5, _DIM),
+]
