@@ -165,7 +165,7 @@ class Conductor:
             else:
                 reply.set_result(self._loop.step_count)
 
-    def _emit(self, kind: str, **data: Any) -> None:
+    def _emit(self, kind: str, /, **data: Any) -> None:
         if self._bus:
             self._bus.emit(Event(kind, self._loop.step_count, data))
 
