@@ -16,7 +16,7 @@ import { useBuilder } from './useBuilder';
 import { useHealth } from './useHealth';
 import { Wire } from './Wire';
 
-const NODE_TYPES = { layer: LayerNode, input: InputPill, end: EndPill };
+const NODE_TYPES = { layer: LayerNode, source: InputPill, tail: EndPill };
 const EDGE_TYPES = { wire: Wire };
 const EDGE_DEFAULTS = { markerEnd: { type: MarkerType.Arrow, width: 14, height: 14 } };
 

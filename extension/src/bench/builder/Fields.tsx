@@ -20,7 +20,7 @@ export function sortParams(params: Param[]): { first: Param[]; rest: Param[] } {
   if (asked.length <= ROOM + 1) {
     return { first: params, rest: [] };
   }
-  const first = new Set(params.filter(param => param.inferred ?? param.required));
+  const first = new Set(params.filter(param => param.inferred === true || param.required === true));
   const room = ROOM - asked.filter(param => param.required).length;
   asked
     .filter(param => !param.required)

@@ -42,14 +42,15 @@ export const LayerNode = memo(function LayerNode({ id, data }: NodeProps<LayerFl
       >
         <FamilySign family={layer.family} />
         <span className="wb-node-name">{layer.name}</span>
-        <span className="wb-node-type">{brief && layer.parameters === 0 ? `${layer.type} ${brief}` : layer.type}</span>
-        {layer.parameters > 0 && (
+        {layer.parameters === 0 ? (
+          <span className="wb-node-type">{`${layer.type} ${brief}`}</span>
+        ) : (
           <>
-            <span className="wb-node-args">{brief}</span>
             <span className="wb-node-count" title={`${count(layer.parameters)} parameters`}>
               {layer.frozen && <Icon name="snow" />}
               {short(layer.parameters)}
             </span>
+            <span className="wb-node-args">{`${layer.type} ${brief}`}</span>
           </>
         )}
         {ill && (

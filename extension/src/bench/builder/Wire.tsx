@@ -22,7 +22,11 @@ export function Wire({ id, data, markerEnd }: EdgeProps<WireEdge>) {
       <BaseEdge id={id} path={wirePath(data.points)} markerEnd={markerEnd} interactionWidth={16} />
       <EdgeLabelRenderer>
         {data.shape && (
-          <div className="wb-wire-shape" style={at(label.x, label.y)}>
+          <div
+            className="wb-wire-shape"
+            data-parting={data.parting || undefined}
+            style={at(label.x, label.y)}
+          >
             <span>{shape(data.shape)}</span>
           </div>
         )}

@@ -23,6 +23,7 @@ export interface EndData extends Record<string, unknown> {
 export interface WireData extends Record<string, unknown> {
   points: Point[];
   shape: number[] | null;
+  parting: boolean;
   place: Place;
   between: string;
   chosen: boolean;
@@ -30,7 +31,7 @@ export interface WireData extends Record<string, unknown> {
 }
 
 export type LayerFlowNode = Node<LayerData, 'layer'>;
-export type PillFlowNode = Node<EndData, 'input' | 'end'>;
+export type PillFlowNode = Node<EndData, 'source' | 'tail'>;
 export type FlowNode = LayerFlowNode | PillFlowNode;
 export type WireEdge = Edge<WireData, 'wire'>;
 
@@ -102,7 +103,7 @@ export function flowNodes(
       const end = box.id === END;
       result.push({
         ...base,
-        type: end ? 'end' : 'input',
+        type: end ? 'tail' : 'source',
         handles: handles(box, end ? 1 : 0, !end),
         connectable: !end,
         data: { ...mine, name: graph.input.name, shape: graph.input.shape }
@@ -136,6 +137,7 @@ export function flowEdges(
       data: {
         points: wire.points,
         shape: first ? (shapes.get(wire.source) ?? null) : null,
+        parting: placed.edges.filter(other => other.source === wire.source).length > 1,
         place: here,
         between:
           wire.target === END

@@ -169,7 +169,7 @@ function spread(row: Item[], wanted: number[]): void {
     offsets.push(at);
   }
   // A layer insists on its place more than a passing wire does.
-  const weights = row.map(item => (item.id ? 4 : 1));
+  const weights = row.map(item => (item.id ? 1000 : 1));
   const placed = isotonic(
     wanted.map((x, i) => x - (offsets[i] ?? 0)),
     weights

@@ -5,7 +5,7 @@ import { useSession, useTopic } from '../hooks';
 import { Hidden } from '../shell/parts';
 import { usePalette } from '../shell/Theme';
 import { Chart } from './chart';
-import { type CurveSpec, curveSource, type Range } from './curve';
+import { type CurveSpec, curveSource, type Range } from './curvePlot';
 import { SIGN } from './marks';
 import { useSummary } from './summary';
 

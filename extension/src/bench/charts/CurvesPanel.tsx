@@ -1,10 +1,10 @@
 /** Loss and accuracy, one above the other, on one axis of steps. */
 import { useId, useMemo, useState } from 'react';
-import { count, percent, real } from '../format';
+import { count, percent, plain, real } from '../format';
 import { useSession, useTopic } from '../hooks';
 import { Button } from '../shell/parts';
 import { Curve } from './Curve';
-import type { CurveSpec, Range } from './curve';
+import type { CurveSpec, Range } from './curvePlot';
 
 const SMOOTH: [string, number][] = [
   ['none', 0],
@@ -30,7 +30,9 @@ export function CurvesPanel() {
       validation: 'val/loss',
       log,
       format: value => real(value),
-      sync: id
+      tick: value => plain(value),
+      sync: id,
+      labels: true
     }),
     [log, id]
   );
@@ -40,7 +42,9 @@ export function CurvesPanel() {
       validation: 'val/accuracy',
       log: false,
       format: value => percent(value),
+      tick: value => percent(value, 0),
       sync: id,
+      labels: false,
       limits: [0, 1]
     }),
     [id]

@@ -7,7 +7,7 @@ import { usePalette } from '../shell/Theme';
 import { RULE, SIGNS, WORDS } from '../store/health';
 import { css, ramp } from '../theme';
 import { Chart } from './chart';
-import { COLUMN, HIGH, lookup, LOW, paint } from './heat';
+import { COLUMN, type Decades, lookup, paint } from './heat';
 import { superscript } from './look';
 import { lineColour, normsSource } from './norms';
 
@@ -23,6 +23,7 @@ export function GradientsPanel() {
   const room = useRef<HTMLDivElement>(null);
   const { width } = useSize(room);
   const [focus, setFocus] = useState<string | null>(null);
+  const [range, setRange] = useState<Decades>([-3, 0]);
   const chosen = useRef<string | null>(null);
   const chart = useRef<Chart | null>(null);
 
@@ -56,7 +57,10 @@ export function GradientsPanel() {
     const draw = () => {
       if (heat.current) {
         const series = ids.split(' ').map(id => store.series.get(`grad_norm:${id}`));
-        paint(heat.current, series, Math.floor(width / COLUMN), table);
+        const found = paint(heat.current, series, Math.floor(width / COLUMN), table);
+        if (found) {
+          setRange(old => (old.join() === found.join() ? old : found));
+        }
       }
     };
     draw();
@@ -94,7 +98,7 @@ export function GradientsPanel() {
               <th scope="col">Layer</th>
               <th scope="col" className="wb-heat-time">
                 <span className="wb-hidden">Gradient norm over time, as colour</span>
-                <Scale />
+                <Scale range={range} />
               </th>
               <th scope="col">Norm</th>
               <th scope="col" title="Size of an update relative to the weights; about 0.1 % is usual">
@@ -151,16 +155,16 @@ export function GradientsPanel() {
 }
 
 /** What the colours of the heat map stand for. */
-function Scale() {
+function Scale({ range: [low, high] }: { range: Decades }) {
   const palette = usePalette();
   const stops = palette
     ? Array.from({ length: 9 }, (_, i) => css(ramp(palette, i / 8))).join(', ')
     : 'transparent, transparent';
   return (
     <span className="wb-scale" aria-hidden="true">
-      10{superscript(LOW)}
+      10{superscript(low)}
       <i style={{ background: `linear-gradient(90deg, ${stops})` }} />
-      10{superscript(HIGH)}
+      10{superscript(high)}
     </span>
   );
 }

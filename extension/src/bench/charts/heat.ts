@@ -3,9 +3,8 @@ import { logBins } from '../store/decimate';
 import type { Series } from '../store/series';
 import { type Palette, ramp } from '../theme';
 
-/** Norms of 10⁻⁸ and less are faintest, of 10² and more strongest. */
-export const LOW = -8;
-export const HIGH = 2;
+/** Powers of ten that the faintest and the strongest colour stand for. */
+export type Decades = readonly [number, number];
 export const COLUMN = 3;
 
 /** 256 colours, made once for a palette. */
@@ -18,12 +17,32 @@ export function lookup(palette: Palette): Uint8ClampedArray {
   return table;
 }
 
+/** Whole decades around all finite values, never fewer than three, so that noise stays faint. */
+export function decades(rows: readonly Float32Array[]): Decades {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const row of rows) {
+    for (const log of row) {
+      if (log > -20 && log < 20) {
+        low = Math.min(low, log);
+        high = Math.max(high, log);
+      }
+    }
+  }
+  if (low > high) {
+    return [-3, 0];
+  }
+  const top = Math.ceil(high);
+  return [Math.min(Math.floor(low), top - 3), top];
+}
+
 /** Fills `image` (columns × rows); where nothing was recorded it stays clear. */
 export function paintRow(
   pixels: Uint8ClampedArray,
   row: number,
   bins: Float32Array,
-  table: Uint8ClampedArray
+  table: Uint8ClampedArray,
+  [low, high]: Decades
 ): void {
   bins.forEach((log, column) => {
     const at = (row * bins.length + column) * 4;
@@ -31,21 +50,21 @@ export function paintRow(
       pixels[at + 3] = 0;
       return;
     }
-    const level = Math.round(255 * Math.min(1, Math.max(0, (log - LOW) / (HIGH - LOW))));
+    const level = Math.round(255 * Math.min(1, Math.max(0, (log - low) / (high - low))));
     pixels.set(table.subarray(level * 4, level * 4 + 4), at);
   });
 }
 
-/** Draws all rows into the canvas, one image pixel per column and layer, scaled up unsmoothed. */
+/** Draws all rows, one pixel per column and layer (CSS scales them up), and gives their range. */
 export function paint(
   canvas: HTMLCanvasElement,
   series: (Series | undefined)[],
   columns: number,
   table: Uint8ClampedArray
-): void {
+): Decades | null {
   const context = canvas.getContext('2d');
   if (!context || columns < 1 || series.length === 0) {
-    return;
+    return null;
   }
   if (canvas.width !== columns || canvas.height !== series.length) {
     canvas.width = columns;
@@ -54,10 +73,12 @@ export function paint(
   const known = series.filter(one => one !== undefined && one.length > 0);
   const from = Math.min(...known.map(one => one?.steps[0] ?? 0));
   const to = Math.max(...known.map(one => one?.lastStep ?? 0));
+  const rows = series.map(one =>
+    one ? logBins(one, columns, from, to + 1) : new Float32Array(columns).fill(NaN)
+  );
+  const range = decades(rows);
   const image = context.createImageData(columns, series.length);
-  series.forEach((one, row) => {
-    const bins = one ? logBins(one, columns, from, to + 1) : new Float32Array(columns).fill(NaN);
-    paintRow(image.data, row, bins, table);
-  });
+  rows.forEach((bins, row) => paintRow(image.data, row, bins, table, range));
   context.putImageData(image, 0, 0);
+  return range;
 }

@@ -1,6 +1,6 @@
 /** What our charts have in common: quiet axes, thin grid, the page's font and colours. */
 import type uPlot from 'uplot';
-import { real, short } from '../format';
+import { count, plain, real } from '../format';
 import type { Palette } from '../theme';
 
 export const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
@@ -21,8 +21,13 @@ export function steps(palette: Palette): uPlot.Axis {
     size: 22,
     grid: { show: false },
     space: 60,
-    values: (_, splits) => splits.map(step => (Number.isInteger(step) ? short(step) : ''))
+    values: (_, splits) => splits.map(step => (Number.isInteger(step) ? stepTick(step) : ''))
   });
+}
+
+/** Steps up to four digits whole, longer ones in thousands: 1250, 12.5k. */
+export function stepTick(step: number): string {
+  return step < 10_000 ? count(step) : step < 1e6 ? `${plain(step / 1e3)}k` : `${plain(step / 1e6)}M`;
 }
 
 /** On a log axis only whole powers of ten are named. */

@@ -13,6 +13,9 @@ export interface Flag {
   x: number;
   /** Room to the next mark or the edge, in pixels. */
   room: number;
+  /** Room to the label before, or to the left edge. */
+  behind: number;
+  last: boolean;
 }
 
 /** Where each mark of the visible steps stands, and how much room its label has. */
@@ -25,10 +28,20 @@ export function flags(
   const seen = marks
     .map(mark => ({ mark, x: position(mark.step) }))
     .filter(({ x }) => x >= left && x <= right);
-  return seen.map(({ mark, x }, i) => ({ mark, x, room: (seen[i + 1]?.x ?? right) - x }));
+  return seen.map(({ mark, x }, i) => ({
+    mark,
+    x,
+    room: (seen[i + 1]?.x ?? right) - x,
+    behind: i === 0 ? x - left : (x - (seen[i - 1]?.x ?? left)) / 2,
+    last: i === seen.length - 1
+  }));
 }
 
-export function marksPlugin(marks: () => readonly Mark[], palette: Palette): uPlot.Plugin {
+export function marksPlugin(
+  marks: () => readonly Mark[],
+  palette: Palette,
+  labels = true
+): uPlot.Plugin {
   const draw = (u: uPlot) => {
     const { ctx } = u;
     const { left, top, width, height } = u.bbox;
@@ -36,12 +49,21 @@ export function marksPlugin(marks: () => readonly Mark[], palette: Palette): uPl
     ctx.save();
     ctx.font = FONT.replace('11px', `${11 * ratio}px`);
     ctx.textBaseline = 'top';
-    for (const { mark, x, room } of flags(
+    ctx.textAlign = 'left';
+    for (const { mark, x, room, behind, last } of flags(
       marks(),
       step => u.valToPos(step, 'x', true),
       left,
       left + width
     )) {
+      const write = (text: string, at: number) => {
+        ctx.setLineDash([]);
+        ctx.lineWidth = 4 * ratio;
+        ctx.lineJoin = 'round';
+        ctx.strokeStyle = palette.paper;
+        ctx.strokeText(text, at, top + 2 * ratio);
+        ctx.fillText(text, at, top + 2 * ratio);
+      };
       const colour = mark.kind === 'error' ? palette.warn : palette.muted;
       ctx.strokeStyle = ctx.fillStyle = colour;
       ctx.lineWidth = ratio;
@@ -50,8 +72,17 @@ export function marksPlugin(marks: () => readonly Mark[], palette: Palette): uPl
       ctx.moveTo(Math.round(x) + 0.5, top);
       ctx.lineTo(Math.round(x) + 0.5, top + height);
       ctx.stroke();
-      const text = fitted(ctx, `${SIGN[mark.kind]} ${mark.label}`, room - 8 * ratio);
-      ctx.fillText(text || SIGN[mark.kind], x + 4 * ratio, top + 2 * ratio);
+      if (!labels) {
+        continue;
+      }
+      const whole = `${SIGN[mark.kind]} ${mark.label}`;
+      const need = ctx.measureText(whole).width + 8 * ratio;
+      // At the right edge a label has its room on the other side of its line.
+      if (need > room && last && need < behind) {
+        write(whole, x - need + 4 * ratio);
+      } else {
+        write(fitted(ctx, whole, room - 8 * ratio) || SIGN[mark.kind], x + 4 * ratio);
+      }
     }
     ctx.restore();
   };

@@ -23,8 +23,8 @@ export function normsSource(
     data: width => {
       const tables = ids.map(id => {
         const series = store.series.get(`grad_norm:${id}`);
-        const line = series ? decimate(series, Math.max(50, width / 2)) : { x: [], raw: [] };
-        return [line.x, line.raw.map(v => (v !== null && v > 0 ? v : null))] as uPlot.AlignedData;
+        const line = series ? decimate(series, Math.max(50, width / 2)) : { x: [], smooth: [] };
+        return [line.x, line.smooth.map(v => (v !== null && v > 0 ? v : null))] as uPlot.AlignedData;
       });
       return tables.length ? uPlot.join(tables) : [[]];
     },

@@ -3,7 +3,7 @@ import { count } from '../format';
 import { useSession, useSlow, useTopic } from '../hooks';
 import type { Mark } from '../protocol';
 import type { Series } from '../store/series';
-import type { CurveSpec } from './curve';
+import type { CurveSpec } from './curvePlot';
 
 export function summarise(
   title: string,

@@ -8,7 +8,7 @@ const STATES: Record<RunState, string> = {
   paused: 'Paused',
   stopped: 'Stopped',
   finished: 'Finished',
-  failed: 'Needs help'
+  failed: 'Failed'
 };
 
 export const stateWords = (state: RunState): string => STATES[state];

@@ -87,7 +87,7 @@ function Matrix({ matrix, name, palette }: MatrixProps) {
         <strong>Confusion</strong>
         <span className="wb-muted">
           {percent(matrix.right / Math.max(1, matrix.total))} of {count(matrix.total)} right
-          {worst ? `; ${worst}` : ''}
+          {worst ? `; ${worst}` : ''}. Rows are true, columns guessed.
         </span>
       </p>
       <table data-testid="wb-confusion">
@@ -96,9 +96,7 @@ function Matrix({ matrix, name, palette }: MatrixProps) {
         </caption>
         <thead>
           <tr>
-            <th className="wb-matrix-corner" aria-hidden="true">
-              <span>true ↓ guess →</span>
-            </th>
+            <td />
             {all.map(guess => (
               <th key={guess} scope="col">
                 {name(guess)}

@@ -53,7 +53,10 @@ const FAMILIES: [string, ReactNode][] = [
   ['activ', <path key="a" d="M1.8 11.5H8l5.5-8" />],
   ['drop', <path key="d" d="M4 4h.01M8 4h.01M12 12h.01M4 12h.01M8 8h.01M12 4h.01" strokeWidth="2.6" />],
   ['regular', <path key="r" d="M4 4h.01M8 4h.01M12 12h.01M4 12h.01M8 8h.01M12 4h.01" strokeWidth="2.6" />],
-  ['linear', <path key="l" d="M3.5 3.5 12.5 6M3.5 3.5l9 9M3.5 8l9-2M3.5 8l9 4.5M3.5 12.5l9-6.5M3.5 12.5h9" />],
+  [
+    'linear',
+    <path key="l" d="M4.6 4.2 11 7.4M4.6 11.8 11 8.6M3.2 2.4a1.4 1.4 0 1 1 0 2.8 1.4 1.4 0 0 1 0-2.8zM3.2 10.8a1.4 1.4 0 1 1 0 2.8 1.4 1.4 0 0 1 0-2.8zM12.6 6.4a1.6 1.6 0 1 1 0 3.2 1.6 1.6 0 0 1 0-3.2z" />
+  ],
   ['shap', <path key="s" d="M2.5 3h4.5v4.5H2.5zM9 11h5M11.8 8.8 14 11l-2.2 2.2M4.7 9.5V11H7" />],
   ['flat', <path key="f" d="M2.5 3h4.5v4.5H2.5zM9 11h5M4.7 9.5V11H7" />],
   ['join', <path key="j" d="M3 2.5C3 7 8 6 8 10v3.5M13 2.5C13 7 8 6 8 10" />],

@@ -18,7 +18,10 @@ export interface CurveSpec {
   validation: string;
   log: boolean;
   format: (value: number) => string;
+  tick: (value: number) => string;
   sync: string;
+  /** Whether marks carry their labels here; one of two charts is enough. */
+  labels: boolean;
   /** Lowest and highest value the axis may show. */
   limits?: [number, number];
 }
@@ -89,7 +92,7 @@ export function curveSource(
           values: (_, splits) =>
             spec.log
               ? powers(splits)
-              : splits.map(value => (value == null ? '' : spec.format(value)))
+              : splits.map(value => (value == null ? '' : spec.tick(value)))
         })
       ],
       series: [
@@ -118,7 +121,7 @@ export function curveSource(
         ],
         setCursor: [u => hooks.hovered(u.cursor.idx ?? null, u)]
       },
-      plugins: [marksPlugin(() => store.marks, palette)]
+      plugins: [marksPlugin(() => store.marks, palette, spec.labels)]
     })
   };
 }
