@@ -1,4 +1,4 @@
-"""DataLoader: batches of a data set, in the order of a sampler, loaded ahead by threads if asked."""
+"""DataLoader: batches of a data set in a sampler's order, loaded ahead by threads if asked."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ class DataLoader:
             if self.worker_init_fn is not None:
                 try:
                     self.worker_init_fn(number)
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - raised where the batch is awaited
                     failed.append(error)
 
         def work(number: int, wanted: Any) -> Any:

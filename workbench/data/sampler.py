@@ -38,6 +38,7 @@ class SequentialSampler(ArraySampler):
         self.data_source = data_source
 
     def draw(self) -> np.ndarray:
+        """The indices of one epoch, int64."""
         return np.arange(len(self.data_source))
 
     def __iter__(self) -> Iterator[int]:
@@ -78,9 +79,11 @@ class RandomSampler(ArraySampler):
 
     @property
     def num_samples(self) -> int:
+        """How many indices one epoch has."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def draw(self) -> np.ndarray:
+        """The indices of one epoch, int64."""
         generator = self.generator or default_generator()
         available, wanted = len(self.data_source), self.num_samples
         if available == 0:
@@ -102,6 +105,7 @@ class SubsetRandomSampler(ArraySampler):
         self.generator = generator
 
     def draw(self) -> np.ndarray:
+        """The indices of one epoch, int64."""
         order = (self.generator or default_generator()).permutation(len(self.indices))
         return np.asarray(self.indices, dtype=np.int64)[order]
 
@@ -145,6 +149,7 @@ class WeightedRandomSampler(ArraySampler):
         self.generator = generator
 
     def draw(self) -> np.ndarray:
+        """The indices of one epoch, int64."""
         generator = self.generator or default_generator()
         if self.replacement:
             edges = np.cumsum(self.weights)

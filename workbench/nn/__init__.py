@@ -37,5 +37,5 @@ __all__ = [
     "functional",
     "init",
     "utils",
-    *sorted(_layers),
 ]
+__all__.extend(sorted(_layers))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from workbench.tensor import Tensor
@@ -95,6 +94,7 @@ class Hardswish(_InPlace):
         return F.hardswish(input, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return ""
 
 
@@ -106,6 +106,7 @@ class Hardsigmoid(_InPlace):
         return F.hardsigmoid(input, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return ""
 
 
@@ -135,6 +136,7 @@ class Hardtanh(Module):
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         text = f"min_val={self.min_val}, max_val={self.max_val}"
         return text + (", inplace=True" if self.inplace else "")
 
@@ -146,6 +148,7 @@ class ReLU6(Hardtanh):
         super().__init__(0.0, 6.0, inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return "inplace=True" if self.inplace else ""
 
 
@@ -164,6 +167,7 @@ class LeakyReLU(Module):
         return F.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         text = f"negative_slope={self.negative_slope}"
         return text + (", inplace=True" if self.inplace else "")
 
@@ -211,6 +215,7 @@ class GELU(Module):
         return F.gelu(input, approximate=self.approximate)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"approximate={self.approximate!r}"
 
 
@@ -267,6 +272,7 @@ class Softplus(Module):
         return F.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
@@ -309,6 +315,7 @@ class Threshold(Module):
         return F.threshold(input, self.threshold, self.value, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         text = f"threshold={self.threshold}, value={self.value}"
         return text + (", inplace=True" if self.inplace else "")
 
@@ -339,6 +346,7 @@ class PReLU(Module):
         return F.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"num_parameters={self.num_parameters}"
 
 
@@ -354,6 +362,7 @@ class GLU(Module):
         return F.glu(input, self.dim)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"dim={self.dim}"
 
 
@@ -392,6 +401,7 @@ class LogSoftmax(_AlongDim):
         return F.log_softmax(input, _implicit(self.dim, input))
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"dim={self.dim}"
 
 

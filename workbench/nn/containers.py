@@ -29,10 +29,11 @@ class Sequential(Module):
     def forward(self, input: Any) -> Any:
         """Pass `input` through every module in turn."""
         space = self.__dict__
+        x = input
         for name, kind in space["_members"].items():
             if kind == MODULE:
-                input = space[name](input)
-        return input
+                x = space[name](x)
+        return x
 
     def _name_at(self, index: int) -> str:
         names = list(self._modules)

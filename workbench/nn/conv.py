@@ -133,12 +133,10 @@ class Conv1d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, L) → (N, out_channels, L'); without N likewise."""
-        padding = self.padding
+        x, padding = input, self.padding
         if self.padding_mode != "zeros":
-            input, padding = self._padded(input), 0
-        return F.conv1d(
-            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+            x, padding = self._padded(input), 0
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv2d(_Conv):
@@ -152,12 +150,10 @@ class Conv2d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) → (N, out_channels, H', W'); without N likewise."""
-        padding = self.padding
+        x, padding = input, self.padding
         if self.padding_mode != "zeros":
-            input, padding = self._padded(input), 0
-        return F.conv2d(
-            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+            x, padding = self._padded(input), 0
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class _LazyConv(LazyMixin, _Conv):

@@ -81,6 +81,7 @@ class Embedding(Module):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         if self.padding_idx is not None:
             text += f", padding_idx={self.padding_idx}"

@@ -35,8 +35,10 @@ __all__ = [
 ]
 
 _GAINS = {"relu": math.sqrt(2.0), "tanh": 5.0 / 3, "selu": 3.0 / 4}
-_LINEAR = ("linear", "sigmoid") + tuple(
-    f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)
+_LINEAR = (
+    "linear",
+    "sigmoid",
+    *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)),
 )
 
 

@@ -27,7 +27,7 @@ class LazyMixin(Module):
         """Whether some parameter or buffer still waits for its shape."""
         return is_lazy(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         self.initialize_parameters(*args, **kwargs)
         if self.has_uninitialized_params():
             raise RuntimeError(

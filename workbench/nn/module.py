@@ -10,7 +10,9 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from workbench.arrays import as_dtype, device as Device, dtype as DType
+from workbench.arrays import as_dtype
+from workbench.arrays import device as Device
+from workbench.arrays import dtype as DType
 from workbench.arrays.dtypes import float16, float32, float64
 from workbench.tensor import Tensor
 
@@ -46,7 +48,7 @@ class Module:
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return hooks.call(self, args, kwargs)

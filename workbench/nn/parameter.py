@@ -20,7 +20,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:  # noqa: D102
         if data is None:
             xp = device_namespace(None)
             data = wrap(xp.empty((0,), get_default_dtype().numpy))
@@ -46,7 +46,7 @@ class Buffer(Tensor):
 
     persistent: bool
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:  # noqa: D102
         if data is None:
             data = wrap(device_namespace(None).empty((0,), get_default_dtype().numpy))
         if not isinstance(data, Tensor):
@@ -80,6 +80,7 @@ class UninitializedMixin:
 
     @property
     def shape(self) -> Any:
+        """Raises RuntimeError: there is none yet."""
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer: call the lazy "
             "module once on an example input, which gives it one"
@@ -103,7 +104,7 @@ class UninitializedParameter(UninitializedMixin, Parameter):
     __slots__ = ()
     _becomes = Parameter
 
-    def __new__(  # type: ignore[misc]
+    def __new__(  # type: ignore[misc]  # noqa: D102
         cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
     ) -> UninitializedParameter:
         made = _placeholder(cls, device, dtype)
@@ -118,7 +119,7 @@ class UninitializedBuffer(UninitializedMixin, Tensor):
     __slots__ = ()
     _becomes = Tensor
 
-    def __new__(
+    def __new__(  # noqa: D102
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None
     ) -> UninitializedBuffer:
         return _placeholder(cls, device, dtype)

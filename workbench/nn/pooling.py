@@ -111,6 +111,7 @@ class AvgPool1d(_Window):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
@@ -149,6 +150,7 @@ class AvgPool2d(_Window):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 

@@ -25,6 +25,7 @@ class Flatten(Module):
         return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
@@ -65,6 +66,7 @@ class Unflatten(Module):
         return input.reshape((*shape[:dim], *sizes, *shape[dim + 1 :]))
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 

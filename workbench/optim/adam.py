@@ -70,10 +70,12 @@ class Adam(Optimizer):
         refuse(group, "differentiable", "capturable")
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The state arrays of this group's settings."""
         held = ("exp_avg", "exp_avg_sq")
         return (*held, "max_exp_avg_sq") if group["amsgrad"] else held
 
     def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+        """The kernel's numbers at this step."""
         beta1, beta2 = (number(beta) for beta in group["betas"])
         lr, decay = number(group["lr"]), group["weight_decay"]
         root = math.sqrt(1 - beta2**step)
@@ -92,6 +94,7 @@ class Adam(Optimizer):
         scratch: list[Any],
         numbers: Sequence[Any],
     ) -> None:
+        """The update above, in place."""
         share1, beta2, share2, eps, size, shrink = numbers
         a, b = scratch
         mean, square = slots[0], slots[1]

@@ -72,6 +72,7 @@ class RMSprop(Optimizer):
         _check(group, ("momentum", "momentum"), ("alpha", "alpha"))
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The state arrays of this group's settings."""
         names = ["square_avg"]
         if group["momentum"] > 0:
             names.append("momentum_buffer")
@@ -80,6 +81,7 @@ class RMSprop(Optimizer):
         return tuple(names)
 
     def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+        """The kernel's numbers at this step."""
         alpha = group["alpha"]
         return (
             number(group["lr"]), alpha, 1 - alpha, group["eps"], group["momentum"],
@@ -96,6 +98,7 @@ class RMSprop(Optimizer):
         scratch: list[Any],
         numbers: Sequence[Any],
     ) -> None:
+        """The update above, in place."""
         lr, alpha, share, eps, momentum, decay = numbers
         a, _ = scratch
         g = _with_decay(xp, group, p, g, decay, scratch)
@@ -169,12 +172,15 @@ class Adagrad(Optimizer):
         _check(group, ("lr_decay", "lr_decay"), (start, start))
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The state arrays of this group's settings."""
         return ("sum",)
 
     def start(self, name: str, group: dict[str, Any]) -> float:
+        """What a state array starts with."""
         return float(group["initial_accumulator_value"])
 
     def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+        """The kernel's numbers at this step."""
         size = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
         return (size, group["eps"], group["weight_decay"])
 
@@ -188,6 +194,7 @@ class Adagrad(Optimizer):
         scratch: list[Any],
         numbers: Sequence[Any],
     ) -> None:
+        """The update above, in place."""
         size, eps, decay = numbers
         a, _ = scratch
         g = _with_decay(xp, group, p, g, decay, scratch)
@@ -243,9 +250,11 @@ class Adadelta(Optimizer):
         _check(group)
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The state arrays of this group's settings."""
         return ("square_avg", "acc_delta")
 
     def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+        """The kernel's numbers at this step."""
         rho = group["rho"]
         return (number(group["lr"]), rho, 1 - rho, group["eps"], group["weight_decay"])
 
@@ -259,6 +268,7 @@ class Adadelta(Optimizer):
         scratch: list[Any],
         numbers: Sequence[Any],
     ) -> None:
+        """The update above, in place."""
         lr, rho, share, eps, decay = numbers
         a, b = scratch
         g = _with_decay(xp, group, p, g, decay, scratch)

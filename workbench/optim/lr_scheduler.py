@@ -113,6 +113,7 @@ class LambdaLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         return [
             base * function(self.last_epoch)
             for function, base in zip(self.lr_lambdas, self.base_lrs, strict=True)
@@ -140,6 +141,7 @@ class MultiplicativeLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         if self.last_epoch == 0:
             return self._rates
         return [
@@ -191,6 +193,7 @@ class StepLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         if self.last_epoch == 0 or self.last_epoch % self.step_size:
             return self._rates
         return [rate * self.gamma for rate in self._rates]
@@ -214,6 +217,7 @@ class MultiStepLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         if self.last_epoch not in self.milestones:
             return self._rates
         return [rate * self.gamma ** self.milestones[self.last_epoch] for rate in self._rates]
@@ -243,6 +247,7 @@ class ConstantLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         if self.last_epoch == 0:
             return [rate * self.factor for rate in self._rates]
         if self.last_epoch != self.total_iters:
@@ -281,6 +286,7 @@ class LinearLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         if self.last_epoch == 0:
             return [rate * self.start_factor for rate in self._rates]
         if self.last_epoch > self.total_iters:
@@ -303,6 +309,7 @@ class ExponentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         if self.last_epoch == 0:
             return self._rates
         return [rate * self.gamma for rate in self._rates]
@@ -322,6 +329,7 @@ class PolynomialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         if self.last_epoch == 0 or self.last_epoch > self.total_iters:
             return self._rates
         now = 1.0 - self.last_epoch / self.total_iters
@@ -349,6 +357,7 @@ class CosineAnnealingLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         t, period, least = self.last_epoch, self.T_max, self.eta_min
         if t == 0:
             return self._rates
@@ -397,6 +406,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         height = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
 
@@ -519,6 +529,7 @@ class OneCycleLR(LRScheduler):
         return (end - start) * share + start
 
     def get_lr(self) -> list[float]:
+        """The next rate of each group."""
         t = self.last_epoch
         if t > self.total_steps:
             raise ValueError(

@@ -60,9 +60,11 @@ class SGD(Optimizer):
         refuse(group, "differentiable")
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The state arrays of this group's settings."""
         return ("momentum_buffer",) if group["momentum"] else ()
 
     def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+        """The kernel's numbers at this step."""
         share = 1.0 if fresh else 1 - group["dampening"]
         return (number(group["lr"]), group["momentum"], share, group["weight_decay"])
 
@@ -76,6 +78,7 @@ class SGD(Optimizer):
         scratch: list[Any],
         numbers: Sequence[Any],
     ) -> None:
+        """The update above, in place."""
         lr, momentum, share, decay = numbers
         a, b = scratch
         if group["maximize"]:

@@ -7,9 +7,8 @@ from importlib import resources
 
 import numpy as np
 
+from workbench.data.dataset import TensorDataset
 from workbench.tensor import wrap
-
-from ..dataset import TensorDataset
 
 
 class Splits(namedtuple("Splits", ["train", "test"])):

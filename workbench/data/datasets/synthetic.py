@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.arrays.random import Generator
+from workbench.data.dataset import TensorDataset
 from workbench.tensor import wrap
-
-from ..dataset import TensorDataset
 
 
 def two_moons(n: int = 400, noise: float = 0.1, seed: int = 0) -> TensorDataset:

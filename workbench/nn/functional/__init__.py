@@ -16,7 +16,8 @@ for _family in (activation, attention, conv, distance, loss, norm, pad, pool, sp
     _names.update({n: getattr(_family, n) for n in _family.__all__})
 globals().update(_names)
 
-__all__ = sorted(_names)
+__all__: list[str] = []
+__all__.extend(sorted(_names))
 
 
 def __getattr__(name: str) -> Any:

@@ -27,13 +27,13 @@ def conv2d(
     `padding` is an int, a pair, "valid" or "same" (stride 1). Raises RuntimeError for shapes or
     settings that do not fit.
     """
+    x = input
     if type(padding) is str:
-        input, padding = _named(input, weight, padding, stride, dilation, 2)
-    if input.array.ndim == 3:
-        return _conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(
-            0
-        )
-    return _conv2d(input, weight, bias, stride, padding, dilation, groups)
+        x, padding = _named(input, weight, padding, stride, dilation, 2)
+    if x.array.ndim == 3:
+        x = x.unsqueeze(0)
+        return _conv2d(x, weight, bias, stride, padding, dilation, groups).squeeze(0)
+    return _conv2d(x, weight, bias, stride, padding, dilation, groups)
 
 
 def conv1d(
@@ -52,14 +52,15 @@ def conv1d(
             f"input of size: {list(input.array.shape)} and weight of size: "
             f"{list(weight.array.shape)}"
         )
+    x = input
     if type(padding) is str:
-        input, padding = _named(input, weight, padding, stride, dilation, 1)
+        x, padding = _named(input, weight, padding, stride, dilation, 1)
     stride, padding, dilation = (
         value[0] if isinstance(value, (tuple, list)) else value
         for value in (stride, padding, dilation)
     )
     return conv2d(
-        input.unsqueeze(-2), weight.unsqueeze(2), bias, (1, stride), (0, padding), (1, dilation),
+        x.unsqueeze(-2), weight.unsqueeze(2), bias, (1, stride), (0, padding), (1, dilation),
         groups,
     ).squeeze(-2)  # fmt: skip
 
@@ -81,9 +82,8 @@ def _named(
     widths: list[int] = []
     for total in reversed(totals):
         widths += [0, total % 2]  # an odd rest goes behind, as in torch
-    if any(widths):
-        input = pad(input, widths)
-    return input, tuple(total // 2 for total in totals)
+    padded = pad(input, widths) if any(widths) else input
+    return padded, tuple(total // 2 for total in totals)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -59,7 +59,8 @@ def batch_norm(
     if training:
         if math.prod(shape) == shape[1]:
             raise ValueError(
-                f"Expected more than 1 value per channel when training, got input size {list(shape)}"
+                "Expected more than 1 value per channel when training, got input size "
+                f"{list(shape)}"
             )
         if running_mean is None and running_var is None:
             return _batch(input, weight, bias, eps)

@@ -39,15 +39,16 @@ def pad(
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if mode != "constant" and value:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    x = input
     for i in range(len(widths) // 2):
         before, after = widths[2 * i], widths[2 * i + 1]
         if before or after:
             dim = len(shape) - 1 - i
             if mode == "constant":
-                input = _constant(input, dim, before, after, 0 if value is None else value)
+                x = _constant(x, dim, before, after, 0 if value is None else value)
             else:
-                input = _picked(input, dim, before, after, mode)
-    return input
+                x = _picked(x, dim, before, after, mode)
+    return x
 
 
 def _constant(x: Tensor, dim: int, before: int, after: int, value: float) -> Tensor:
