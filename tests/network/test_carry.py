@@ -166,6 +166,11 @@ def test_an_optimizer_that_refuses_leaves_everything_as_it_was(make, train, snap
                 raise RuntimeError("not these, please")
             return super().remove_params(params)
 
+        def restore_params(self, taken):
+            if self.closed and len(taken) and len(self.param_groups[0]["params"]) == 4:
+                raise RuntimeError("not again, please")
+            super().restore_params(taken)
+
     net = make("mlp")
     good, bad = adam(net.parameters()), Stubborn(net.parameters(), lr=0.1)
     net.track(good)

@@ -358,3 +358,24 @@ def test_repr_and_summary_are_stable(make):
     assert "residual: 5 layers, 105 parameters" in text
     assert all(len(line) < 120 for line in text.splitlines())
     assert repr(Network((3,))) == "Network('network', input_shape=(3,))"
+
+
+def test_a_subclass_may_have_members_of_its_own():
+    class Scaled(Network):
+        def __init__(self):
+            super().__init__((3,))
+            self.scale = nn.Parameter(wb.ones(1))
+            self.append(nn.Linear(3, 3), name="fc1")
+
+        def forward(self, x):
+            return super().forward(x) * self.scale
+
+    net = Scaled()
+    net.append(nn.ReLU())
+    net.undo()
+    assert list(net.state_dict()) == ["fc1.weight", "fc1.bias", "scale"] or "scale" in net.state_dict()
+    assert len(list(net.parameters())) == 3
+    with pytest.raises(EditError, match="attribute of the network"):
+        net.append(nn.ReLU(), name="scale")
+    net(wb.ones(2, 3)).sum().backward()
+    assert net.scale.grad is not None

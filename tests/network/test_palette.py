@@ -54,7 +54,6 @@ def test_every_entry_tells_of_every_parameter(entry):
         assert param["doc"], f"{entry.type}.{param['name']} has no help"
         if param["required"] and not param["inferred"]:
             assert param["default"] is not None
-    assert set(entry.params) >= {p["name"] for p in described["params"]}
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.type)

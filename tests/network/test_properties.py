@@ -1,6 +1,5 @@
 """Random edits, undos and redos, valid or not: what must hold, holds after every one."""
 
-import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import workbench as wb
@@ -68,16 +67,6 @@ def forward(net):
     net.train()
     assert tuple(out.shape) == (2, *net.output_shape)
     return out
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _profile():
-    settings.register_profile(
-        "edits", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
-    settings.load_profile("edits")
-    yield
-    settings.load_profile("default")
 
 
 @given(actions=ACTIONS)

@@ -55,6 +55,8 @@ def _read(module: nn.Module, p: inspect.Parameter) -> Any:
     value = getattr(module, p.name, UNKNOWN)
     held = p.name in getattr(module, "_parameters", {}) or p.name in getattr(module, "_buffers", {})
     if held:  # `bias=True` became a Parameter, or None
+        if value is None and getattr(module, "weight", value) is None:
+            return p.default  # the layer has no parameters at all, whatever this one said
         return value is not None if isinstance(p.default, bool) else UNKNOWN
     if value is UNKNOWN or callable(value):
         return UNKNOWN
@@ -131,6 +133,7 @@ def same(value: Any, default: Any) -> bool:
 
 def source(value: Any) -> str:
     """A plain value as Python source; lists are written as the tuples that layers take."""
+    value = plain(value)
     if isinstance(value, list):
         inner = ", ".join(source(v) for v in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"

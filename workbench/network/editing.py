@@ -196,7 +196,7 @@ class Editing(nn.Module):
     def _make(self, edit: Edit) -> EditResult:
         state = self._current()
         done, draft = self._draft(state, edit)
-        said = changes(draft, state)
+        said, code, label = changes(draft, state), done.code, done.label
         try:
             for finish in draft.finish:
                 finish()
@@ -208,7 +208,7 @@ class Editing(nn.Module):
         kind = kind_of(draft.modules)
         after = State(draft.graph, draft.modules, draft.values, kind)
         entry = LogEntry(
-            len(self._log) + 1, done, done.label, done.code, self._step(), "applied", draft.focus
+            len(self._log) + 1, done, label, code, self._step(), "applied", draft.focus
         )
         change = Change(
             entry,
@@ -322,10 +322,11 @@ class Editing(nn.Module):
 
     def _install(self, state: State, plan: Plan) -> None:
         space = self.__dict__
-        old = [name for name, kind in space["_members"].items() if kind == "module"]
+        old = set(self._state.graph.names)
         children = dict(state.ordered_modules())
+        others = {name: kind for name, kind in space["_members"].items() if name not in old}
         space.update(children)
-        space["_members"] = dict.fromkeys(children, "module")
+        space["_members"] = {**dict.fromkeys(children, "module"), **others}
         space["_state"] = state
         space["_plan"] = plan
         for name in old:

@@ -52,7 +52,9 @@ def free_name(stem: str, taken: Container[str]) -> str:
     return f"{stem}{number}"
 
 
-def check_name(name: object, graph: Graph, but: str | None = None) -> str:
+def check_name(
+    name: object, graph: Graph, network: nn.Module, but: str | None = None
+) -> str:
     """`name` if a layer may have it. `but` is the id of the layer that gets it, if it exists.
 
     Raises EditTypeError when it is no text, and EditError when it is empty, too long, has a dot,
@@ -75,7 +77,7 @@ def check_name(name: object, graph: Graph, but: str | None = None) -> str:
         raise EditError(f"the layer name {shown} has characters that cannot be printed")
     if name == INPUT:
         raise EditError('the name "input" belongs to the input of the network', fix='name="first"')
-    if name in _module_attributes():
+    if name in _sequential_attributes() or (graph.find(name) is None and hasattr(network, name)):
         raise EditError(
             f"the name {shown} is an attribute of the network itself",
             fix=f"name={name.strip('_') + '1'!r}",
@@ -96,12 +98,9 @@ def check_name(name: object, graph: Graph, but: str | None = None) -> str:
 
 
 @functools.cache
-def _module_attributes() -> frozenset[str]:
-    # what add_module of a Sequential would refuse, so that the printed code always runs; and what
-    # a layer, being an attribute of its network, would hide
-    from .network import Network
-
-    return frozenset(dir(nn.Sequential())) | frozenset(dir(Network))
+def _sequential_attributes() -> frozenset[str]:
+    # what add_module of a Sequential would refuse, so that the printed code always runs
+    return frozenset(dir(nn.Sequential()))
 
 
 def near(word: str, known: Iterable[str]) -> list[str]:

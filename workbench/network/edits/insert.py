@@ -63,7 +63,7 @@ class Insert(Edit):
         name = self.name
         if name is None:
             name = default_name(type_name(self.layer), graph.names)
-        check_name(name, graph)
+        check_name(name, graph, context.network)
         id_ = self._id(context)
         draft = Draft.of(context.state, id_)
         adapt = check_adapt(self.adapt, context)

@@ -25,7 +25,7 @@ class Rename(Edit):
     def draft(self, context: Context) -> tuple[Rename, Draft]:
         """The edit with its choices made, and the network after it. Raises EditError."""
         node = context.node(self.layer)
-        check_name(self.name, context.graph, but=node.id)
+        check_name(self.name, context.graph, context.network, but=node.id)
         if node.name == self.name:
             raise EditError(
                 f"the layer is already called {quoted(self.name)}", layer=node.name, id=node.id

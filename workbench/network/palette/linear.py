@@ -26,8 +26,10 @@ def _expects(module: Any, shapes: Sequence[Shape], integer: bool) -> Problem | N
     if not shape or shape[-1] != want:
         # an image, or features of one example: say the plain form, keep extra dimensions otherwise
         wanted = batched((*shape[:-1], want)) if len(shape) != 3 else batched((want,))
-        if len(shape) == 3 and prod(shape) == want:
-            return Problem(wanted, hint="put nn.Flatten() before it")
+        if len(shape) == 3:
+            better = f", and make it nn.Linear({prod(shape)}, {module.out_features})"
+            flat = "put nn.Flatten() before it"
+            return Problem(wanted, hint=flat if prod(shape) == want else flat + better)
         return Problem(wanted, changed={"in_features": shape[-1]} if shape else None)
     return None
 

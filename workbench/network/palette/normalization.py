@@ -71,6 +71,7 @@ _BATCH = {
         "float", min=0, max=1, nullable=True, doc="weight of the newest batch in running statistics"
     ),
     "affine": Param("bool", doc="learn a scale and a shift"),
+    "bias": Param("bool", doc="learn the shift, where it learns a scale"),
     "track_running_stats": Param("bool", doc="keep running statistics for evaluation"),
 }
 
