@@ -24,6 +24,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 OPS: dict[str, Op] = {}
 
 Rule = Callable[..., Any]
@@ -58,6 +60,7 @@ class Op:
     aliases: tuple[str, ...] = ()
     ufunc: str | None = None
     dtype: str | None = None
+    accepts: str | None = None
     returns: tuple[str, ...] = ()
     differentiable: tuple[str, ...] = ()
     aux: tuple[str, ...] = ()
@@ -95,6 +98,35 @@ class Op:
     def torch_name(self) -> str:
         """Its dotted name under `torch`."""
         return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+    @property
+    def kinds(self) -> str:
+        """The NumPy kinds it takes; "V" is bfloat16's."""
+        kinds = "biufc" if self.accepts is None else self.accepts
+        return kinds + "V" if "f" in kinds else kinds
+
+    def result_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shape of the result of a call in which shapes stand for tensors; computes nothing.
+
+        Numbers in the place of tensors may stay numbers. Several results give a tuple of shapes.
+        """
+        given = dict(zip((p.name for p in self.params), args, strict=False)) | kwargs
+        bound = {p.name: given.get(p.name, p.default) for p in self.params}
+        for i, p in enumerate(self.tensors):
+            held = bound[p.name]
+            if self.sequence and i == 0:
+                bound[p.name] = [tuple(shape) for shape in held]
+            elif held is not None:
+                bound[p.name] = tuple(held) if isinstance(held, (tuple, list)) else ()
+        if self.shape is not None:
+            needs = inspect.signature(self.shape).parameters
+            return self.shape(**{name: bound[name] for name in needs})
+        if self.view:  # costs nothing, so it may simply be tried, on an array without memory
+            first, *rest = bound.values()
+            return self.forward(np, np.broadcast_to(np.uint8(0), first), *rest).shape
+        return np.broadcast_shapes(
+            *(bound[p.name] for p in self.tensors if bound[p.name] is not None)
+        )
 
     def vjp(self, **rules: Rule) -> Op:
         """State the gradient of each differentiable tensor parameter.
@@ -134,6 +166,7 @@ def op(
     aliases: Sequence[str] = (),
     ufunc: str | None = None,
     dtype: str | None = None,
+    accepts: str | None = None,
     returns: Sequence[str] = (),
     differentiable: Sequence[str] = (),
     aux: Sequence[str] = (),
@@ -156,13 +189,17 @@ def op(
     - `ufunc`: the NumPy ufunc that is the whole forward, called directly on the hot path
     - `dtype`: "promote" (inputs to their common type), "float" (likewise, integers to the default
       float), "compare" (promoted, bool result), "same" (mixed types are an error), or None
+    - `accepts`: the kinds of numbers it takes, as NumPy's letters ("b" bool, "i" and "u" integers,
+      "f" floats, "c" complex); all by default, others raise NotImplementedError
     - `returns`, `differentiable`: names of several results, and which of them carry gradients
     - `aux`: names of further arrays the forward returns for the gradient rules only (masks,
       indices: constants almost everywhere, or re-derived by the rule when `F.taped`)
     - `sequence`: the first parameter is a sequence of tensors
     - `view`: the result shares memory with the first input
     - `random`: draws random numbers
-    - `shape`: result shape(s) from the inputs' shapes and the settings, without data
+    - `shape`: the result's shape without data. Like a gradient rule it takes by name what it needs:
+      a tensor parameter's name gives that tensor's shape, a setting's name its value. A view's own
+      forward says it; other ops without a rule broadcast their inputs' shapes
     - `samples`: yields the test samples (see `samples.py`); `errors`: inputs that must be refused
     - `oracle`: what torch calls it where the names differ, or a function over torch tensors
     - `expr`: its scalar expression in C, for fusion
@@ -186,6 +223,7 @@ def op(
             aliases=tuple(aliases),
             ufunc=ufunc,
             dtype=dtype,
+            accepts=accepts,
             returns=tuple(returns),
             differentiable=tuple(differentiable),
             aux=tuple(aux),

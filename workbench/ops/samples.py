@@ -52,13 +52,26 @@ class Maker:
     def __call__(
         self, *shape: int, low: float = -2.0, high: float = 2.0, gap: float = 0.0
     ) -> np.ndarray:
-        """Floats in [low, high); with `gap`, none within `gap` of an integer multiple of 0.5."""
+        """Floats in [low, high); with `gap`, none within `gap` of an integer multiple of 0.5.
+
+        In an integer dtype they are rounded outwards (1.2 -> 2), in a complex one the imaginary
+        part is drawn too.
+        """
         values = self.rng.uniform(low, high, shape)
         if gap:
             near = np.round(values * 2) / 2
             close = np.abs(values - near) < gap
             values = np.where(close, near + gap * np.where(values >= near, 1.5, -1.5), values)
+        if self.dtype.kind == "c":
+            values = values + 1j * self.rng.uniform(low, high, shape)
+        elif self.dtype.kind in "iu":
+            values = np.copysign(np.ceil(np.abs(values)), values)
+            values = np.abs(values) if self.dtype.kind == "u" else values
         return np.asarray(values).astype(self.dtype)
+
+    def number(self, low: float = -2.0, high: float = 2.0, gap: float = 0.0) -> float:
+        """A Python float."""
+        return float(self(low=low, high=high, gap=gap).real)
 
     def ints(self, *shape: int, low: int = 0, high: int = 5, dtype: Any = np.int64) -> np.ndarray:
         """Integers in [low, high)."""
@@ -70,8 +83,10 @@ class Maker:
 
     def distinct(self, *shape: int) -> np.ndarray:
         """Floats at least 0.1 apart from each other, shuffled: no ties."""
-        n = int(np.prod(shape))
-        return (self.rng.permutation(n).reshape(shape) * 0.1 - n * 0.05 + 0.013).astype(self.dtype)
+        order = self.rng.permutation(int(np.prod(shape))).reshape(shape)
+        if self.dtype.kind in "biu":
+            return order.astype(self.dtype)
+        return (order * 0.1 - order.size * 0.05 + 0.013).astype(self.dtype)
 
 
 SHAPES = ((), (3,), (2, 3), (0,), (2, 0, 3), (2, 3, 4))
@@ -110,7 +125,7 @@ def binary(
             make(4, 3, low=low, high=high, gap=gap).T, make(3, 4, low=low2, high=high2, gap=gap)
         )
         yield Sample(
-            make(2, 3, low=low, high=high, gap=gap), float(make(low=low2, high=high2, gap=gap))
+            make(2, 3, low=low, high=high, gap=gap), make.number(low=low2, high=high2, gap=gap)
         )
 
     return samples

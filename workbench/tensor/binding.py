@@ -23,6 +23,8 @@ from workbench.ops.declare import Op, rule_needs
 
 from . import versions
 from .coerce import coerce, fixes, require_tensors, same_dtype
+from .errors import explained, refuse_dtype
+from .halves import widened
 from .mode import mode
 from .node import LEAF, Node
 from .tensor import Tensor, note_view, wrap
@@ -107,7 +109,9 @@ def _compile(bound: Bound, piece: str) -> Any:
         "coerce": coerce, "fixes": fixes, "same_dtype": same_dtype, "bound": bound, "op": bound.op,
         "require_tensors": require_tensors, "note_view": note_view, "forward": bound.op.forward,
         "ufunc": getattr(np, bound.op.ufunc) if bound.op.ufunc else None, "asarray": _asarray,
+        "explained": explained, "refuse_dtype": refuse_dtype, "widened": widened(bound.op),
         "default": SimpleNamespace(**{p.name: p.default for p in bound.op.params if not p.required}),
+        "explained": explained, "refuse_dtype": refuse_dtype, "widened": widened(bound.op),
         "pick": _pick, "result": _result_type(bound.op), "Parts": Parts,
         **{f"rule_{name}": rule for name, rule in bound.op.rules.items()},
     }  # fmt: skip
@@ -209,11 +213,24 @@ def _node_source(bound: Bound, arrays: dict[str, str], fix: list[str], indent: s
     ]
 
 
+def _guarded(lines: list[str], operands: str) -> list[str]:
+    """The lines, with NumPy's complaints told as torch's. An untaken `except` costs nothing."""
+    return [
+        "    try:",
+        *[f"        {line}" for line in lines],
+        "    except (TypeError, ValueError) as error:",
+        f"        raise explained(op, error, {operands}) from None",
+    ]
+
+
 def _call(bound: Bound) -> list[str]:
     op = bound.op
     if not bound.fast:
         return _general(bound)
     x, *rest = [p.name for p in op.tensors]
+    kinds = "fc" if op.dtype == "float" else "biufcV"
+    quick = "".join(k for k in kinds if k in op.kinds)
+    refused = f"a0.dtype.kind not in {quick!r}" if op.dtype == "float" or op.accepts else ""
     lines = [f"def {op.name}({_signature(op)}):"]
     if rest:
         y = rest[0]
@@ -226,10 +243,9 @@ def _call(bound: Bound) -> list[str]:
             f"        a1 = {y}.array",
             "    except AttributeError:",
             f"        return bound.general({x}, {y})",
-            "    if a0.dtype is not a1.dtype"
-            + (" or a0.dtype.kind not in 'fc':" if op.dtype == "float" else ":"),
+            "    if a0.dtype is not a1.dtype" + (f" or {refused}:" if refused else ":"),
             f"        return bound.general({x}, {y})",
-            "    r = ufunc(a0, a1)",
+            *_guarded(["r = ufunc(a0, a1)"], "(a0, a1)"),
         ]
         arrays = {x: "a0", y: "a1"}
         fix = [
@@ -245,9 +261,9 @@ def _call(bound: Bound) -> list[str]:
             "    except AttributeError:",
             f"        return bound.general({x})",
         ]
-        if op.dtype == "float":
-            lines += ["    if a0.dtype.kind not in 'fc':", f"        return bound.general({x})"]
-        lines += ["    r = ufunc(a0)"]
+        if refused:
+            lines += [f"    if {refused}:", f"        return bound.general({x})"]
+        lines += _guarded(["r = ufunc(a0)"], "(a0,)")
         arrays = {x: "a0"}
         fix = ["node.fix = None"]
     lines += [
@@ -275,9 +291,9 @@ def _with_number(bound: Bound) -> list[str]:
         "    except AttributeError:",
         f"        return bound.general({x}, {y})",
         "    kind = a0.dtype.kind",
-        f"    if kind != 'f' and (kind != 'c' or {op.dtype == 'compare'}):",
+        f"    if kind != 'f' and (kind != 'c' or {op.dtype == 'compare' or 'c' not in op.kinds}):",
         f"        return bound.general({x}, {y})",
-        f"    r = ufunc(a0, constant(a0, {y}))",
+        *_guarded([f"r = ufunc(a0, constant(a0, {y}))"], f"(a0, {y})"),
         "    if type(r) is not ndarray:",
         "        r = asarray(r)",
         "    t = new(Tensor)",
@@ -349,10 +365,16 @@ def _general(bound: Bound) -> list[str]:
                 f"        same_dtype(op, ({''.join(f'a{i}, ' for i in range(len(names)))}), 'same')",
             ]
     settings = "".join(f", {p.name}" for p in op.settings)
-    call = f"forward(xp, {', '.join(f'a{i}' for i in range(len(names)))}{settings})"
+    operands = ", ".join(f"a{i}" for i in range(len(names)))
     outputs = list(op.returns) or ["r"]
     targets = ", ".join(outputs + list(op.aux))
-    lines += [f"    {targets} = {call}"]
+    # the tensor whose dtype counts: the first with a gradient (not an index or a condition)
+    lead = next((i for i, p in enumerate(op.tensors) if p.name in op.rules), 0)
+    kind = "a0[0].dtype.kind" if op.sequence else f"a{lead}.dtype.kind"
+    if op.accepts:
+        lines += [f"    if {kind} not in {op.kinds!r}:", f"        refuse_dtype(op, a{lead})"]
+    forward = "forward" if op.view or op.sequence else f"(forward if {kind} != 'V' else widened)"
+    lines += _guarded([f"{targets} = {forward}(xp, {operands}{settings})"], f"({operands},)")
     for name in outputs:
         lines += [f"    if type({name}) is not ndarray:", f"        {name} = asarray({name})"]
     arrays = {n: f"a{i}" for i, n in enumerate(names)}
