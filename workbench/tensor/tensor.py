@@ -465,7 +465,7 @@ def note_view(view: Tensor, of: Tensor) -> None:
     a = view.array
     if a.base is None:  # the op had to copy
         return
-    base = of._base or of
+    base = of if of._base is None else of._base
     if a is of.array:
         return
     view._base = base
