@@ -147,16 +147,18 @@ class Link:
         if self._status.due():
             work.append(self._send_status)
         for send in work:
-            if not self._budget.allows():
-                if self._run.state != "running":  # no step will come by to send the rest
-                    self._put_off()
+            if not self._budget.allows() and self._put_off():
                 return False
             send()
         return True
 
-    def _put_off(self) -> None:
+    def _put_off(self) -> bool:
+        """Leave the rest for later; False where no later comes."""
+        if self._run.state == "running":
+            return True  # the next step comes by
         if not self._pending:
             self._pending = self._later(self._pump_pending, LATER)
+        return self._pending
 
     def _pump_pending(self) -> None:
         self._pending = False
