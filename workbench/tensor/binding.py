@@ -179,6 +179,8 @@ def _saved_source(bound: Bound, arrays: dict[str, str]) -> str:
                 value = f"({value} if {condition} else None)"
         elif name.endswith("_shape") and name[:-6] in arrays:
             value = f"{arrays[name[:-6]]}.shape"
+            if any(p.name == name[:-6] and not p.required for p in op.tensors):
+                value = f"(None if {arrays[name[:-6]]} is None else {value})"
         elif name.endswith("_shape") and op.sequence:
             value = "[a.shape for a in a0]"
         elif name == "out":
