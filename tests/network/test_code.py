@@ -72,7 +72,10 @@ def test_odd_names_in_a_class():
         (lambda: nn.Linear(3, 4, bias=False), "nn.Linear(3, 4, bias=False)"),
         (lambda: nn.Linear(3, 4, dtype=wb.float64), "nn.Linear(3, 4, dtype=wb.float64)"),
         (lambda: nn.Conv2d(1, 2, (3, 3)), "nn.Conv2d(1, 2, 3)"),
-        (lambda: nn.Conv2d(1, 2, (3, 5), padding="same"), "nn.Conv2d(1, 2, (3, 5), padding='same')"),
+        (
+            lambda: nn.Conv2d(1, 2, (3, 5), padding="same"),
+            "nn.Conv2d(1, 2, (3, 5), padding='same')",
+        ),
         (lambda: nn.MaxPool2d(2), "nn.MaxPool2d(2)"),
         (lambda: nn.MaxPool2d(3, 2), "nn.MaxPool2d(3, stride=2)"),
         (lambda: nn.LayerNorm(8), "nn.LayerNorm((8,))"),
@@ -85,7 +88,10 @@ def test_odd_names_in_a_class():
         (lambda: nn.Unflatten(1, (8, 8)), "nn.Unflatten(1, (8, 8))"),
         (lambda: Concat(2), "wb.network.Concat(dim=2)"),
         (lambda: Add(), "wb.network.Add()"),
-        (lambda: nn.Sequential(nn.Linear(2, 2), nn.ReLU()), "nn.Sequential(nn.Linear(2, 2), nn.ReLU())"),
+        (
+            lambda: nn.Sequential(nn.Linear(2, 2), nn.ReLU()),
+            "nn.Sequential(nn.Linear(2, 2), nn.ReLU())",
+        ),
     ],
 )
 def test_expressions(module, code):

@@ -29,14 +29,14 @@ def test_append_and_insert(make):
     assert list(net.layers) == ["flatten", "fc1", "tanh1", "relu1", "fc2"]
     assert net.layer("relu1").inputs == ("n5",)
     net.insert(nn.Identity(), before="flatten", name="first")
-    assert list(net.layers)[0] == "first"
+    assert next(iter(net.layers)) == "first"
     net.insert(nn.Identity(), after="input", name="zeroth")
     assert list(net.layers)[:2] == ["zeroth", "first"]
     net.append(nn.Softmax(dim=1))
     assert net.output_shape == (5,)
     assert net.version == len(net.log) == 8
     assert [e.seq for e in net.log] == list(range(1, 9))
-    with pytest.raises(TypeError, match="after=.* or before="):
+    with pytest.raises(TypeError, match=r"after=.* or before="):
         net.insert(nn.ReLU())
 
 
@@ -59,7 +59,7 @@ def test_insert_on_one_connection(make):
     net.insert(nn.Tanh(), after="fc1", before="add1", name="act")
     assert net.layer("add1").inputs == ("n3", "n6")
     assert net.layer("relu1").inputs == ("n1",)
-    with pytest.raises(EditError, match="reads several layers.*Fix: after='fc2', before='add1'"):
+    with pytest.raises(EditError, match=r"reads several layers.*Fix: after='fc2', before='add1'"):
         net.insert(nn.Tanh(), before="add1")
     with pytest.raises(EditError, match='"head" does not read "fc1" but "add1"'):
         net.insert(nn.Tanh(), after="fc1", before="head")
@@ -169,7 +169,7 @@ def test_replace_by_other_shapes_starts_anew(make, train):
     optimizer = wb.optim.Adam(net.parameters())
     net.track(optimizer)
     train(net, optimizer)
-    with pytest.raises(EditError, match=r'layer "fc2" \(Linear\(12, 5\)\) cannot take the new input') as e:
+    with pytest.raises(EditError, match=r'"fc2" \(Linear\(12, 5\)\) cannot take the new') as e:
         net.replace("fc1", nn.Linear(16, 20))
     assert e.value.layer == "fc2"
     assert e.value.got == "(N, 20)"
@@ -355,12 +355,15 @@ def test_every_edit_round_trips_through_json_and_python(make, weights, edit):
     [
         (None, "an edit is an object"),
         ({}, "there is no edit None"),
-        ({"op": "removed"}, "Fix: \"op\": \"remove\""),
+        ({"op": "removed"}, 'Fix: "op": "remove"'),
         ({"op": "remove"}, "needs the field 'layer'"),
         ({"op": "remove", "layer": "n1", "colour": 1}, "no field 'colour'"),
         ({"op": "append", "layer": {"args": {}}}, "needs a type"),
         ({"op": "append", "layer": "ReLU"}, "described by an object"),
-        ({"op": "append", "layer": {"type": "Linear", "args": {"out_features": 0}}}, "out_features"),
+        (
+            {"op": "append", "layer": {"type": "Linear", "args": {"out_features": 0}}},
+            "out_features",
+        ),
     ],
 )
 def test_bad_descriptions(description, words):
@@ -411,7 +414,8 @@ def test_the_log_replays_to_equal_bits(weights):
     net.rename("fc1", "head")
     net.freeze("head")
     again = Network((1, 8, 8), seed=99)
-    replay(again, json.loads(json.dumps([e.edit.to_dict() for e in net.log if e.state == "applied"])))
+    applied = [e.edit.to_dict() for e in net.log if e.state == "applied"]
+    replay(again, json.loads(json.dumps(applied)))
     assert weights(again) == weights(net)
     assert again.graph()["nodes"] == net.graph()["nodes"]
     by_code = Network((1, 8, 8), seed=7)

@@ -39,7 +39,9 @@ def test_names_are_text(make, name):
         make("mlp").append(nn.ReLU(), name=name)
 
 
-@pytest.mark.parametrize("name", [SCRIPT, 'a "quoted" name', "naïve größe", "class", "__x", "ﬁ", "1"])
+@pytest.mark.parametrize(
+    "name", [SCRIPT, 'a "quoted" name', "naïve größe", "class", "__x", "ﬁ", "1"]
+)
 def test_odd_names_are_harmless_text(make, weights, name):
     net = make("mlp")
     net.rename("fc1", name)
@@ -89,7 +91,9 @@ def test_unknown_names_list_similar_ones(make):
 def test_a_removed_layer_says_when(make):
     net = make("mlp")
     net.remove("relu1")
-    with pytest.raises(UnknownLayerError, match=r"no longer in the network: it was removed \(edit 5"):
+    with pytest.raises(
+        UnknownLayerError, match=r"no longer in the network: it was removed \(edit 5"
+    ):
         net.freeze("relu1")
     with pytest.raises(UnknownLayerError, match="it was removed"):
         net.freeze("n3")
@@ -107,4 +111,5 @@ def test_a_removed_layer_says_when(make):
 def test_names_and_ids_both_work(make):
     net = make("mlp")
     assert net["n2"] is net["fc1"]
-    assert net.insert(nn.Tanh(), after="n2").code == "net.insert(nn.Tanh(), after='fc1', name='tanh1')"
+    code = net.insert(nn.Tanh(), after="n2").code
+    assert code == "net.insert(nn.Tanh(), after='fc1', name='tanh1')"

@@ -9,7 +9,7 @@ import pytest
 
 import workbench as wb
 from workbench import nn
-from workbench.network import Add, EditError, LayerSpec, Network
+from workbench.network import Add, EditError, Insert, LayerSpec, Network, Remove, Replace
 
 
 def test_it_is_a_module_like_any_other(make):
@@ -42,7 +42,13 @@ def test_input_shapes(shape):
 
 @pytest.mark.parametrize(
     ("shape", "error"),
-    [((0, 3), ValueError), ((-1,), ValueError), ("abc", TypeError), ((2.5,), TypeError), (None, TypeError)],
+    [
+        ((0, 3), ValueError),
+        ((-1,), ValueError),
+        ("abc", TypeError),
+        ((2.5,), TypeError),
+        (None, TypeError),
+    ],
 )
 def test_bad_input_shapes(shape, error):
     with pytest.raises(error, match="input_shape"):
@@ -82,8 +88,8 @@ def test_looking_changes_nothing(make, snapshot, train):
     wb.manual_seed(3)
     net.summary(), net.graph(), net.code(), repr(net), net.layers, str(net)
     probe = wb.randn(4, 1, 8, 8, generator=wb.Generator().manual_seed(0))
-    net.preview(LayerSpecInsert("conv1"), probe=probe)
-    net.check(LayerSpecInsert("relu1"))
+    net.preview(identity_after("conv1"), probe=probe)
+    net.check(identity_after("relu1"))
     assert wb.rand(2).tolist() == expected
     net.activations(wb.randn(2, 1, 8, 8))
     net.copy()
@@ -91,9 +97,7 @@ def test_looking_changes_nothing(make, snapshot, train):
     assert snapshot(net, optimizer) == before
 
 
-def LayerSpecInsert(after):
-    from workbench.network import Insert
-
+def identity_after(after):
     return Insert(LayerSpec("Identity"), after=after)
 
 
@@ -109,8 +113,6 @@ def test_activations_match_forward_in_training_mode(make):
 def test_preview(make):
     net = make("mlp")
     probe = wb.randn(5, 1, 4, 4)
-    from workbench.network import Insert, Replace
-
     same = net.preview(Insert(LayerSpec("Identity"), after="fc1"), probe=probe)
     assert same.delta == 0
     assert same.shapes == {"n5": (12,)}
@@ -118,7 +120,9 @@ def test_preview(make):
     tanh = net.preview(Insert(LayerSpec("Tanh"), after="fc1"), probe=probe)
     assert tanh.delta > 0
     assert "insert tanh1 (Tanh) after fc1" in str(tanh)
-    wide = net.preview(Replace("fc1", LayerSpec("Linear", {"out_features": 24}), adapt=True), probe=probe)
+    wide = net.preview(
+        Replace("fc1", LayerSpec("Linear", {"out_features": 24}), adapt=True), probe=probe
+    )
     assert wide.parameters == (269, 24 * 17 + 25 * 5)
     assert wide.flops[1] > wide.flops[0]
     assert wide.memory[1] > wide.memory[0]
@@ -128,8 +132,6 @@ def test_preview(make):
     kept = net.preview(Replace("fc1", LayerSpec("Linear", {"out_features": 12})), probe=probe)
     assert kept.kept == ("fc1",)
     assert kept.delta == 0
-    from workbench.network import Remove
-
     assert net.preview(Remove("fc2"), probe=probe).delta is None
     with pytest.raises(EditError):
         net.preview(Remove("fc1"))
@@ -153,7 +155,9 @@ def test_copy(make, train, weights):
             twin.eval()
             assert weights(twin) == held
             assert (twin(x) - net(x)).abs().max().item() == 0
-            assert [n["id"] for n in twin.graph()["nodes"]] == [n["id"] for n in net.graph()["nodes"]]
+            assert [n["id"] for n in twin.graph()["nodes"]] == [
+                n["id"] for n in net.graph()["nodes"]
+            ]
             assert not {id(p) for p in twin.parameters()} & {id(p) for p in net.parameters()}
             assert not twin.can_undo
         calls.clear()
@@ -191,7 +195,7 @@ def test_a_network_inside_a_network(make):
     assert (twin(x) - net(x)).abs().max().item() == 0
     assert twin["block"]["fc1"] is not inner["fc1"]
     net.activations(x)
-    assert list(net.state_dict())[2:5] == ["fc1.weight", "fc1.bias", "block.fc1.weight"][0:3] or True
+    assert "block.fc1.weight" in net.state_dict()
 
 
 def test_pickle_is_refused_with_a_way_out(make):
@@ -214,7 +218,7 @@ def test_converting_a_network_then_editing_it(make):
 
 def test_integer_inputs():
     net = Network((7,), dtype=wb.int64)
-    with pytest.raises(EditError, match="holds int64.*Embedding"):
+    with pytest.raises(EditError, match=r"holds int64.*Embedding"):
         net.append(nn.Linear(7, 3))
     net.append(LayerSpec("Embedding", {"num_embeddings": 10, "embedding_dim": 4}))
     net.append(nn.Flatten())
@@ -373,7 +377,7 @@ def test_a_subclass_may_have_members_of_its_own():
     net = Scaled()
     net.append(nn.ReLU())
     net.undo()
-    assert list(net.state_dict()) == ["fc1.weight", "fc1.bias", "scale"] or "scale" in net.state_dict()
+    assert sorted(net.state_dict()) == ["fc1.bias", "fc1.weight", "scale"]
     assert len(list(net.parameters())) == 3
     with pytest.raises(EditError, match="attribute of the network"):
         net.append(nn.ReLU(), name="scale")

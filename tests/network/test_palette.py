@@ -35,13 +35,16 @@ def start_arguments(entry):
 
 
 def test_families():
-    families = {f["name"]: [layer["type"] for layer in f["layers"]] for f in catalogue()["families"]}
+    families = {
+        f["name"]: [layer["type"] for layer in f["layers"]] for f in catalogue()["families"]
+    }
     assert list(families) == [
         "Linear", "Convolution", "Pooling", "Activation", "Normalization", "Regularization",
         "Embedding", "Shape", "Join",
     ]  # fmt: skip
     assert json.loads(json.dumps(catalogue())) == catalogue()
-    assert {p["kind"] for f in catalogue()["families"] for e in f["layers"] for p in e["params"]} <= {
+    layers = [layer for family in catalogue()["families"] for layer in family["layers"]]
+    assert {p["kind"] for layer in layers for p in layer["params"]} <= {
         "int", "float", "bool", "text", "choice", "ints",
     }  # fmt: skip
 
@@ -76,7 +79,7 @@ def test_every_entry_can_be_made_from_its_form(entry, weights):
     assert repr(eval(expression(module), scope)) == repr(module)
     # FLOPs are an integer, and the network computes
     assert isinstance(node["flops"], int)
-    x = wb.zeros((3, *net.input_shape), dtype=net.graph()["input"]["dtype"] == "int64" and wb.int64 or None)
+    x = wb.zeros((3, *net.input_shape), dtype=getattr(wb, net.graph()["input"]["dtype"]))
     assert tuple(net(x).shape) == (3, *node["shape"])
 
 
@@ -94,7 +97,11 @@ def test_every_entry_can_be_made_from_its_form(entry, weights):
         ("Linear", {"bias": 1}, "True or False"),
         ("Dropout", {"p": 1.5}, "a number between 0 and 1, got 1.5"),
         ("GELU", {"approximate": "cubic"}, "one of 'none', 'tanh'"),
-        ("Conv2d", {"out_channels": 4, "kernel_size": [3, -1]}, "kernel_size must be an integer or"),
+        (
+            "Conv2d",
+            {"out_channels": 4, "kernel_size": [3, -1]},
+            "kernel_size must be an integer or",
+        ),
         ("Conv2d", {"out_channels": 4, "kernel_size": []}, "kernel_size"),
         ("Conv2d", {"out_channels": 4, "kernel_size": 3, "padding": "most"}, "'same' or 'valid'"),
         ("Lineer", {}, "no layer type 'Lineer'.*Fix: 'Linear'"),
@@ -115,7 +122,8 @@ def test_missing_and_impossible_arguments(make, snapshot):
         net.append(LayerSpec("Linear"))
     with pytest.raises(EditError, match="kernel_size may be between 1 and 10"):
         net.insert(
-            LayerSpec("Conv2d", {"out_channels": 4, "kernel_size": 12, "padding": 1}), before="conv1"
+            LayerSpec("Conv2d", {"out_channels": 4, "kernel_size": 12, "padding": 1}),
+            before="conv1",
         )
     with pytest.raises(EditError, match=r"wants images \(N, C, H, W\)"):
         net.append(LayerSpec("Conv2d", {"out_channels": 4, "kernel_size": 3}))
@@ -132,7 +140,9 @@ def test_missing_and_impossible_arguments(make, snapshot):
 
 def test_json_numbers_are_taken_as_meant():
     assert LayerSpec("Linear", {"out_features": 64.0}).args == {"out_features": 64}
-    assert LayerSpec("Conv2d", {"out_channels": 4, "kernel_size": [3.0, 3.0]}).args["kernel_size"] == (3, 3)
+    assert LayerSpec("Conv2d", {"out_channels": 4, "kernel_size": [3.0, 3.0]}).args[
+        "kernel_size"
+    ] == (3, 3)
     assert LayerSpec("Linear", {"out_features": 4, "in_features": None}).args == {"out_features": 4}
 
 

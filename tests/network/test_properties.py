@@ -1,6 +1,7 @@
 """Random edits, undos and redos, valid or not: what must hold, holds after every one."""
 
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import workbench as wb
 from workbench import nn
@@ -42,7 +43,11 @@ EDITS = st.one_of(
     st.builds(Insert, SPECS, after=REFERENCES, before=REFERENCES),
     st.builds(Insert, SPECS),
     st.builds(
-        Insert, SPECS, after=REFERENCES, inputs=st.lists(REFERENCES, max_size=3).map(tuple), adapt=ADAPT
+        Insert,
+        SPECS,
+        after=REFERENCES,
+        inputs=st.lists(REFERENCES, max_size=3).map(tuple),
+        adapt=ADAPT,
     ),
     st.builds(Remove, REFERENCES, ADAPT),
     st.builds(Replace, REFERENCES, SPECS, adapt=ADAPT),

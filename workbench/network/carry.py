@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from workbench import nn
@@ -65,7 +66,7 @@ class Move:
                     before = held(optimizer)
                     optimizer.restore_params(taken)
                     back = [p for i, p in held(optimizer).items() if i not in before]
-                    self._back.append(lambda o=optimizer, back=back: o.remove_params(back))
+                    self._back.append(partial(optimizer.remove_params, back))
         return done
 
     def join(
@@ -95,7 +96,7 @@ class Move:
                     continue
                 like = _like(leaf, neighbours, mine)
                 optimizer.add_params([parameter], like=like)
-                self._back.append(lambda o=optimizer, p=parameter: o.remove_params([p]))
+                self._back.append(partial(optimizer.remove_params, [parameter]))
 
     def leave(self, parameters: Iterable[nn.Parameter], shelf: Shelf[Optimizer, Any]) -> None:
         """Take parameters out, onto the shelf."""
@@ -106,7 +107,7 @@ class Move:
             taken = None
             if going:
                 taken = optimizer.remove_params(going)
-                self._back.append(lambda o=optimizer, taken=taken: o.restore_params(taken))
+                self._back.append(partial(optimizer.restore_params, taken))
             shelf[optimizer] = taken
 
 

@@ -21,8 +21,8 @@ _PAIRS = {"kernel_size", "stride", "padding", "dilation", "output_padding", "out
 """Settings for height and width, for which one number stands for both."""
 
 
-@functools.lru_cache(maxsize=512)
-def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
+@functools.lru_cache(maxsize=512)  # of classes
+def constructor_parameters(cls: Any) -> tuple[inspect.Parameter, ...]:
     """The parameters of a layer's constructor that say what the layer is.
 
     `device` and `dtype`, private ones and **kwargs are left out.
@@ -44,7 +44,8 @@ def arguments(module: nn.Module) -> dict[str, Any]:
     Equal settings for height and width are given as the one number, as people write them.
     """
     found: dict[str, Any] = {}
-    for p in constructor_parameters(type(module)):
+    cls: Any = type(module)
+    for p in constructor_parameters(cls):
         if p.kind is p.VAR_POSITIONAL:
             continue
         found[p.name] = _read(module, p)
@@ -79,7 +80,7 @@ def expression(module: nn.Module, changed: Mapping[str, Any] | None = None) -> s
     `changed` replaces arguments. Arguments that have their default are left out. Where a module
     of the user's own does not tell an argument, it is written as `...`.
     """
-    cls = type(module)
+    cls: Any = type(module)
     if isinstance(module, (nn.Sequential, nn.ModuleList)) and cls.__module__ == _home(cls):
         return _container(module)
     values = arguments(module) | dict(changed or {})
@@ -188,7 +189,8 @@ def _container(module: nn.Module) -> str:
 
 def _odd_dtype(module: nn.Module) -> str | None:
     # layers made by their constructor alone have the default dtype, float32
-    if "dtype" not in _raw_names(type(module)):
+    cls: Any = type(module)
+    if "dtype" not in _raw_names(cls):
         return None
     for parameter in module.parameters(recurse=False):
         name = str(parameter.dtype).rpartition(".")[2]
@@ -197,7 +199,7 @@ def _odd_dtype(module: nn.Module) -> str | None:
 
 
 @functools.lru_cache(maxsize=512)
-def _raw_names(cls: type) -> frozenset[str]:
+def _raw_names(cls: Any) -> frozenset[str]:
     try:
         return frozenset(inspect.signature(cls).parameters)
     except (TypeError, ValueError):

@@ -77,9 +77,7 @@ def find_problem(module: nn.Module, inputs: Sequence[Value]) -> Problem | None:
 
 def _run(draft: Draft, id: str, inputs: Sequence[Value], device: Any) -> Value:
     module = shadow(draft.runnable(id), training=False)
-    batch = [
-        zeros((BATCH, *value.shape), dtype=value.dtype, device=device) for value in inputs
-    ]
+    batch = [zeros((BATCH, *value.shape), dtype=value.dtype, device=device) for value in inputs]
     meter = _Meter(module)
     try:
         out = module(*batch)

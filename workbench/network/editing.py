@@ -89,12 +89,14 @@ class Editing(nn.Module):
         done, draft = self._draft(state, edit)
         after = State(draft.graph, draft.modules, draft.values, state.kind)
         counted = State(draft.graph, _tried(draft), draft.values, state.kind)
-        pairs = tuple(zip(state.counts(), counted.counts(), strict=True))
+        parameters, flops, memory = zip(state.counts(), counted.counts(), strict=True)
         return Preview(
             done,
             done.code,
             done.label,
-            *pairs,
+            parameters,
+            flops,
+            memory,
             new_shapes(draft, state),
             changes(draft, state),
             tuple(draft.kept),

@@ -7,7 +7,6 @@ from typing import Any
 from workbench import nn
 from workbench.tensor import FUNCTIONS
 
-
 _cat = FUNCTIONS[""]["cat"]
 
 

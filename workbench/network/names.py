@@ -52,9 +52,7 @@ def free_name(stem: str, taken: Container[str]) -> str:
     return f"{stem}{number}"
 
 
-def check_name(
-    name: object, graph: Graph, network: nn.Module, but: str | None = None
-) -> str:
+def check_name(name: object, graph: Graph, network: nn.Module, but: str | None = None) -> str:
     """`name` if a layer may have it. `but` is the id of the layer that gets it, if it exists.
 
     Raises EditTypeError when it is no text, and EditError when it is empty, too long, has a dot,

@@ -37,7 +37,7 @@ def shadow(
     return made
 
 
-def clone(module: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
+def clone(module: nn.Module, memo: dict[Any, Any] | None = None) -> nn.Module:
     """An independent module with equal parameters and buffers, and no hooks.
 
     Parameters and modules that are shared inside (or with what `memo` has seen) stay shared.
@@ -48,7 +48,7 @@ def clone(module: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
         return known
     made = copy.copy(module)
     memo[id(module)] = made
-    memo.setdefault("keep", []).append(module)  # type: ignore[call-overload] - ids must stay theirs
+    memo.setdefault("keep", []).append(module)  # or its id could become another one's
     made.__dict__.pop("_hooks", None)
     members = set(made._parameters) | set(made._buffers) | set(made._modules)
     for name, parameter in list(made._parameters.items()):
@@ -69,7 +69,7 @@ def clone(module: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
     return made
 
 
-def _copied(tensor: Any, memo: dict[int, Any]) -> Any:
+def _copied(tensor: Any, memo: dict[Any, Any]) -> Any:
     known = memo.get(id(tensor))
     if known is None:
         if type(tensor) is nn.Parameter:
@@ -79,7 +79,7 @@ def _copied(tensor: Any, memo: dict[int, Any]) -> Any:
         else:
             known = tensor.detach().clone()
         memo[id(tensor)] = known
-        memo.setdefault("keep", []).append(tensor)  # type: ignore[call-overload]
+        memo.setdefault("keep", []).append(tensor)
     return known
 
 

@@ -24,11 +24,19 @@ def _first(shape: Shape) -> dict[str, Any]:
     return {"dim": 1}  # leaving it open is deprecated in torch
 
 
+def _nothing(shape: Shape) -> dict[str, Any]:
+    return {}
+
+
 def _entry(name: str, doc: str, cost: int, params: dict[str, Param] | None = None) -> Entry:
     # an exponential, logarithm or division is counted as one operation
-    infer = {"infer": _first} if params is _DIM else {}
     return Entry(
-        getattr(nn, name), "Activation", doc, params or {}, flops=_per_element(cost), **infer
+        getattr(nn, name),
+        "Activation",
+        doc,
+        params or {},
+        infer=_first if params is _DIM else _nothing,
+        flops=_per_element(cost),
     )
 
 
