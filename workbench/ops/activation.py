@@ -16,7 +16,7 @@ from .samples import Sample, unary
 _NN = "nn.functional"
 
 
-@op(inplace=True, dtype="promote", samples=unary(gap=0.05), expr="x > 0 ? x : 0")
+@op(accepts="iuf", inplace=True, dtype="promote", samples=unary(gap=0.05), expr="x > 0 ? x : 0")
 def relu(xp, input, /):
     """max(x, 0); the slope at 0 is 0."""
     return xp.maximum(input, constant(input, 0.0))
@@ -25,7 +25,7 @@ def relu(xp, input, /):
 relu.vjp(input=lambda F, g, out: g * (out > 0))
 
 
-@op(namespace=_NN, samples=unary(gap=0.05))
+@op(accepts="f", namespace=_NN, samples=unary(gap=0.05))
 def leaky_relu(xp, input, /, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
     return xp.where(input > 0, input, input * input.dtype.type(negative_slope))
@@ -34,7 +34,7 @@ def leaky_relu(xp, input, /, negative_slope=0.01):
 leaky_relu.vjp(input=lambda F, g, input, negative_slope: F.where(input > 0, g, g * negative_slope))
 
 
-@op(namespace=_NN, samples=unary(gap=0.05))
+@op(accepts="f", namespace=_NN, samples=unary(gap=0.05))
 def elu(xp, input, /, alpha=1.0):
     """x where positive, else alpha * (exp(x) - 1)."""
     return xp.where(input > 0, input, alpha * xp.expm1(xp.minimum(input, 0)))
@@ -58,7 +58,7 @@ def sigmoid(xp, input, /):
 sigmoid.vjp(input=lambda F, g, out: g * (out * (1 - out)))
 
 
-@op(namespace=_NN, samples=unary())
+@op(accepts="fc", namespace=_NN, samples=unary())
 def silu(xp, input, /):
     """x * sigmoid(x) (Elfwing et al., 2018)."""
     return input * sigmoid.forward(xp, input)
@@ -72,7 +72,7 @@ def _silu_rule(F, g, input):
 silu.vjp(input=_silu_rule)
 
 
-@op(namespace=_NN, samples=unary())
+@op(accepts="f", namespace=_NN, samples=unary())
 def softplus(xp, input, /, beta=1.0, threshold=20.0):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
     scaled = input * beta
@@ -125,7 +125,7 @@ def erf_values(xp, x):
     return xp.where(wide < 0, tail - 1, 1 - tail).astype(x.dtype)
 
 
-@op(inplace=True, dtype="float", samples=unary())
+@op(accepts="f", inplace=True, dtype="float", samples=unary())
 def erf(xp, input, /):
     """The error function, 2/sqrt(pi) times the integral of exp(-t²) from 0."""
     return erf_values(xp, input)
@@ -140,7 +140,7 @@ def _gelu_samples(make):
     yield Sample(make(2, 3), approximate="tanh")
 
 
-@op(namespace=_NN, samples=_gelu_samples)
+@op(accepts="f", namespace=_NN, samples=_gelu_samples)
 def gelu(xp, input, /, approximate="none"):
     """x Φ(x), Φ the normal distribution, or its tanh approximation (Hendrycks & Gimpel, 2016).
 
@@ -179,7 +179,7 @@ def _softmax_samples(make):
     yield Sample(make(0, 3), -1)
 
 
-@op(samples=_softmax_samples, dtype="float")
+@op(accepts="f", samples=_softmax_samples)
 def softmax(xp, input, /, dim):
     """exp(x) / sum of exp(x) along `dim`, without overflow."""
     where = axis(dim, input.ndim)
@@ -202,7 +202,7 @@ def _softmax_rule(F, g, out, dim):
 softmax.vjp(input=_softmax_rule)
 
 
-@op(samples=_softmax_samples, dtype="float")
+@op(accepts="f", samples=_softmax_samples)
 def log_softmax(xp, input, /, dim):
     """log(softmax(x)) along `dim`, without overflow."""
     where = axis(dim, input.ndim)

@@ -26,6 +26,7 @@ def ne(xp, input, other, /):
 
 
 @op(
+    accepts="biuf",
     operator="lt",
     ufunc="less",
     dtype="compare",
@@ -39,6 +40,7 @@ def lt(xp, input, other, /):
 
 
 @op(
+    accepts="biuf",
     operator="le",
     ufunc="less_equal",
     dtype="compare",
@@ -52,6 +54,7 @@ def le(xp, input, other, /):
 
 
 @op(
+    accepts="biuf",
     operator="gt",
     ufunc="greater",
     dtype="compare",
@@ -65,6 +68,7 @@ def gt(xp, input, other, /):
 
 
 @op(
+    accepts="biuf",
     operator="ge",
     ufunc="greater_equal",
     dtype="compare",

@@ -6,7 +6,7 @@ weight, are each other's gradients, which gives every order of differentiation.
 
 from __future__ import annotations
 
-from .declare import op
+from .declare import op, shape_setting
 from .samples import Sample
 
 
@@ -95,6 +95,11 @@ def _check(input, weight, bias, stride, padding, dilation, groups):
             )
 
 
+def _conv_shape(input, weight, stride, padding, dilation):
+    sides = zip(input[2:], weight[2:], pair(stride), pair(padding), pair(dilation), strict=True)
+    return (input[0], weight[0], *(out_size(*side) for side in sides))
+
+
 def _conv_samples(make):
     yield Sample(make(2, 3, 5, 6), make(4, 3, 3, 2), make(4))
     yield Sample(make(2, 3, 5, 6), make(4, 3, 3, 3), None, (2, 1), (1, 2))
@@ -103,7 +108,13 @@ def _conv_samples(make):
     yield Sample(make(0, 3, 5, 5), make(4, 3, 3, 3), make(4))
 
 
-@op(namespace="nn.functional", dtype="same", samples=_conv_samples)
+@op(
+    accepts="iufc",
+    shape=_conv_shape,
+    namespace="nn.functional",
+    dtype="same",
+    samples=_conv_samples,
+)
 def conv2d(xp, input, weight, bias=None, /, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation. `input` (N, C, H, W), `weight` (O, C/groups, kh, kw), `bias` (O)
     → (N, O, oh, ow).
@@ -141,7 +152,13 @@ def _input_samples(make):
     yield Sample(make(2, 4, 3, 8), make(4, 3, 3, 3), (2, 3, 5, 6), (2, 1), (1, 2), 1, 1)
 
 
-@op(function=False, method=False, oracle=False, samples=_input_samples)
+@op(
+    shape=shape_setting,
+    function=False,
+    method=False,
+    oracle=False,
+    samples=_input_samples,
+)
 def conv2d_input(xp, input, weight, /, shape, stride, padding, dilation, groups):
     """The adjoint of conv2d in its input: gradients (N, O, oh, ow) → (N, C, H, W) = `shape`."""
     (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
@@ -178,7 +195,13 @@ def _weight_samples(make):
     yield Sample(make(2, 4, 5, 6), make(2, 4, 3, 8), (4, 2, 3, 3), (2, 1), (1, 2), 1, 2)
 
 
-@op(function=False, method=False, oracle=False, samples=_weight_samples)
+@op(
+    shape=shape_setting,
+    function=False,
+    method=False,
+    oracle=False,
+    samples=_weight_samples,
+)
 def conv2d_weight(xp, input, other, /, shape, stride, padding, dilation, groups):
     """The adjoint of conv2d in its weight: (N, C, H, W) and (N, O, oh, ow) → `shape`."""
     out_channels = shape[0]

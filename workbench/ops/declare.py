@@ -151,6 +151,11 @@ class Op:
         return f"<op {self.torch_name}({', '.join(p.name for p in self.params)})>"
 
 
+def shape_setting(shape: Any) -> tuple[int, ...]:
+    """The shape rule of ops whose setting `shape` is the result's shape."""
+    return tuple(shape)
+
+
 def rule_needs(rule: Rule) -> tuple[str, ...]:
     """The names a gradient rule asks for, after `F` and `g`."""
     return tuple(inspect.signature(rule).parameters)[2:]

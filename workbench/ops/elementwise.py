@@ -76,27 +76,40 @@ div.vjp(
 )
 
 
+def _no_zero(divisor):
+    if divisor.dtype.kind in "iu" and not divisor.all():
+        raise RuntimeError("ZeroDivisionError")
+
+
 @op(
+    accepts="iuf",
     operator="floordiv",
     inplace=True,
-    ufunc="floor_divide",
     dtype="promote",
     samples=binary(low2=0.6, high2=2.0, gap=0.05),
 )
 def floor_divide(xp, input, other, /):
-    """Quotient rounded towards minus infinity."""
+    """Quotient rounded towards minus infinity.
+
+    Raises RuntimeError ("ZeroDivisionError") when integers are divided by 0.
+    """
+    _no_zero(other)
     return xp.floor_divide(input, other)
 
 
 @op(
+    accepts="iuf",
     operator="mod",
     inplace=True,
-    ufunc="remainder",
     dtype="promote",
     samples=binary(low=0.1, low2=2.1, high2=3.0),
 )
 def remainder(xp, input, other, /):
-    """Remainder with the sign of the divisor (Python's %)."""
+    """Remainder with the sign of the divisor (Python's %).
+
+    Raises RuntimeError ("ZeroDivisionError") when integers are divided by 0.
+    """
+    _no_zero(other)
     return xp.remainder(input, other)
 
 
@@ -106,7 +119,14 @@ remainder.vjp(
 )
 
 
-@op(operator="pow", inplace=True, ufunc="power", dtype="promote", samples=binary(low=0.2, high=2.0))
+@op(
+    accepts="iufc",
+    operator="pow",
+    inplace=True,
+    ufunc="power",
+    dtype="promote",
+    samples=binary(low=0.2, high=2.0),
+)
 def pow_op(xp, input, exponent, /):
     """`input` raised to `exponent`, elementwise.
 
@@ -155,6 +175,7 @@ neg.vjp(input=lambda F, g: -g)
 
 
 @op(
+    accepts="iufc",
     operator="abs",
     inplace=True,
     ufunc="absolute",
@@ -174,22 +195,22 @@ abs_op.vjp(input=lambda F, g, input: g * F.sgn(input))
 @op(inplace=True, dtype="promote", samples=unary(gap=0.05))
 def sgn(xp, input, /):
     """Sign; of complex numbers, the direction x / |x| (0 at 0)."""
-    return xp.sign(input)
+    return input.copy() if input.dtype.kind == "b" else xp.sign(input)
 
 
 sgn.vjp(input=lambda F, g: g * 0)  # real inputs; complex ones belong to the complex family
 
 
-@op(inplace=True, ufunc="sign", dtype="promote", samples=unary(gap=0.05))
+@op(accepts="biuf", inplace=True, dtype="promote", samples=unary(gap=0.05))
 def sign(xp, input, /):
     """Elementwise sign: -1, 0 or 1."""
-    return xp.sign(input)
+    return input.copy() if input.dtype.kind == "b" else xp.sign(input)
 
 
 sign.vjp(input=lambda F, g: g * 0)
 
 
-@op(inplace=True, ufunc="square", dtype="promote", samples=unary(), expr="x * x")
+@op(accepts="iufc", inplace=True, ufunc="square", dtype="promote", samples=unary(), expr="x * x")
 def square(xp, input, /):
     """Elementwise square."""
     return xp.square(input)
@@ -349,7 +370,14 @@ tanh.vjp(input=lambda F, g, out: g * F.conj(1 - out * out))
 # -- rounding and limits ------------------------------------------------------------------------
 
 
-@op(inplace=True, ufunc="floor", dtype="promote", samples=unary(gap=0.05), expr="floor(x)")
+@op(
+    accepts="iuf",
+    inplace=True,
+    ufunc="floor",
+    dtype="promote",
+    samples=unary(gap=0.05),
+    expr="floor(x)",
+)
 def floor(xp, input, /):
     """Largest integer not above each element, in the same dtype."""
     return xp.floor(input)
@@ -358,7 +386,14 @@ def floor(xp, input, /):
 floor.vjp(input=lambda F, g: g * 0)
 
 
-@op(inplace=True, ufunc="ceil", dtype="promote", samples=unary(gap=0.05), expr="ceil(x)")
+@op(
+    accepts="iuf",
+    inplace=True,
+    ufunc="ceil",
+    dtype="promote",
+    samples=unary(gap=0.05),
+    expr="ceil(x)",
+)
 def ceil(xp, input, /):
     """Smallest integer not below each element, in the same dtype."""
     return xp.ceil(input)
@@ -367,7 +402,7 @@ def ceil(xp, input, /):
 ceil.vjp(input=lambda F, g: g * 0)
 
 
-@op(inplace=True, dtype="promote", samples=unary(gap=0.05))
+@op(accepts="iuf", inplace=True, dtype="promote", samples=unary(gap=0.05))
 def round_op(xp, input, /, decimals=0):
     """Nearest value with `decimals` digits after the point, halves to even."""
     return xp.round(input, decimals)
@@ -383,7 +418,7 @@ def _clamp_samples(make):
         yield Sample(make(*shape, gap=0.05), max=0.3)
 
 
-@op(inplace=True, dtype="promote", samples=_clamp_samples, aliases=("clip",))
+@op(accepts="biuf", inplace=True, dtype="promote", samples=_clamp_samples, aliases=("clip",))
 def clamp(xp, input, /, min=None, max=None):
     """Each element limited to [min, max]; where min > max the result is max.
 
@@ -414,7 +449,7 @@ def _ties(F, g, chosen, input, other):
     return g * (F.cast_bool(chosen, g) + F.cast_bool(input == other, g) * 0.5)
 
 
-@op(dtype="promote", ufunc="maximum", samples=binary())
+@op(accepts="biuf", dtype="promote", ufunc="maximum", samples=binary())
 def maximum(xp, input, other, /):
     """Elementwise larger value; nan wins. Ties share the gradient."""
     return xp.maximum(input, other)
@@ -426,7 +461,7 @@ maximum.vjp(
 )
 
 
-@op(dtype="promote", ufunc="minimum", samples=binary())
+@op(accepts="biuf", dtype="promote", ufunc="minimum", samples=binary())
 def minimum(xp, input, other, /):
     """Elementwise smaller value; nan wins. Ties share the gradient."""
     return xp.minimum(input, other)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .declare import op
+from .declare import op, shape_setting
 from .reduce import axis
 from .samples import Sample
 
@@ -38,6 +38,7 @@ getitem.vjp(input=lambda F, g, index, input_shape: F.index_backward(g, index, in
 
 
 @op(
+    shape=shape_setting,
     method=False,
     function=False,
     oracle=False,
@@ -66,6 +67,7 @@ index_backward.vjp(input=lambda F, g, index: F.getitem(g, index))
 
 
 @op(
+    shape=lambda input: input,
     method=False,
     function=False,
     oracle=False,
@@ -137,6 +139,7 @@ def _gather_reference(torch, input, dim, index):
 
 
 @op(
+    shape=lambda index: index,
     function=False,
     method=False,
     oracle=lambda t, x, i, dim: t.gather(x, dim, i),
@@ -162,6 +165,7 @@ gather_along.vjp(
 
 
 @op(
+    shape=shape_setting,
     function=False,
     method=False,
     oracle=False,
@@ -197,7 +201,13 @@ def masked_fill(xp, input, mask, /, value):
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}"
         )
-    return xp.where(mask, input.dtype.type(value), input)
+    try:
+        number = input.dtype.type(value)
+    except (OverflowError, ValueError):
+        raise RuntimeError(
+            f"value cannot be converted to type {input.dtype.name} without overflow: {value}"
+        ) from None
+    return xp.where(mask, number, input)
 
 
 masked_fill.vjp(

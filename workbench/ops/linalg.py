@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .declare import op
 from .samples import Sample
+
+
+def _matmul_shape(input, other):
+    lead = np.broadcast_shapes(input[:-2], other[:-2])
+    return (*lead, *input[-2:-1], *(other[-1:] if len(other) > 1 else ()))
 
 
 def _matmul_samples(make):
@@ -15,7 +22,7 @@ def _matmul_samples(make):
     yield Sample(make(3, 2).T, make(4, 3).T)
 
 
-@op(operator="matmul", dtype="same", samples=_matmul_samples)
+@op(accepts="iufc", shape=_matmul_shape, operator="matmul", dtype="same", samples=_matmul_samples)
 def matmul(xp, input, other, /):
     """Matrix product; vectors are rows or columns, leading dimensions broadcast.
 
@@ -88,7 +95,13 @@ def _linear_samples(make):
     yield Sample(make(0, 3), make(2, 3), make(2))
 
 
-@op(namespace="nn.functional", dtype="same", samples=_linear_samples)
+@op(
+    accepts="iufc",
+    shape=lambda input, weight: (*input[:-1], *weight[:-1]),
+    namespace="nn.functional",
+    dtype="same",
+    samples=_linear_samples,
+)
 def linear(xp, input, weight, bias=None, /):
     """y = x Wᵀ + b. `input` (*, in), `weight` (out, in), `bias` (out) → (*, out).
 

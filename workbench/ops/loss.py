@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .declare import op
+from .declare import op, shape_setting
 from .samples import Sample
 
 _REDUCTIONS = ("none", "mean", "sum")
@@ -88,7 +88,7 @@ def _reduce(losses, weights, reduction):
     if reduction == "sum":
         return total
     with np.errstate(divide="ignore", invalid="ignore"):
-        return total / weights.sum()
+        return total / total.dtype.type(weights.sum())
 
 
 def _nll_samples(make):
@@ -104,7 +104,14 @@ def _nll_oracle(torch, input, target, weight=None, ignore_index=-100, reduction=
     )
 
 
-@op(function=False, method=False, samples=_nll_samples, oracle=_nll_oracle)
+@op(
+    accepts="f",
+    shape=lambda target, reduction: target if reduction == "none" else (),
+    function=False,
+    method=False,
+    samples=_nll_samples,
+    oracle=_nll_oracle,
+)
 def nll(xp, input, target, weight=None, /, ignore_index=-100, reduction="mean"):
     """Negative log likelihood of log-probabilities (N, C, ...) at classes (N, ...)."""
     check_reduction(reduction)
@@ -121,6 +128,7 @@ nll.vjp(
 
 
 @op(
+    shape=shape_setting,
     function=False,
     method=False,
     oracle=False,
@@ -163,7 +171,13 @@ def _cross_samples(make):
 
 
 @op(
-    function=False, method=False, aux=("probability",), samples=_cross_samples, oracle=_cross_oracle
+    accepts="f",
+    shape=lambda target, reduction: target if reduction == "none" else (),
+    function=False,
+    method=False,
+    aux=("probability",),
+    samples=_cross_samples,
+    oracle=_cross_oracle,
 )
 def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="mean"):
     """Cross-entropy of logits (N, C, ...) and classes (N, ...), softmax included, in one pass."""
@@ -204,6 +218,7 @@ def _cross_rule(F, g, input, target, probability, ignore_index, reduction):
 
 
 @op(
+    shape=lambda target: target,
     function=False,
     method=False,
     oracle=False,

@@ -44,6 +44,8 @@ def _layer_oracle(torch, input, weight, bias, shape, eps=1e-5):
 
 
 @op(
+    accepts="f",
+    shape=lambda input: input,
     function=False,
     method=False,
     dtype="same",
@@ -104,6 +106,8 @@ def _per_channel(x, ndim):
 
 
 @op(
+    accepts="f",
+    shape=lambda input: input,
     function=False,
     method=False,
     dtype="same",

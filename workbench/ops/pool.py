@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .conv import pair
-from .declare import op
+from .declare import op, shape_setting
 from .samples import Sample
 
 
@@ -82,6 +84,20 @@ class _Windows:
                 )
 
 
+def _max_shape(input, kernel_size, stride, padding, dilation, ceil_mode):
+    w = _Windows("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
+    return (*input[:2], *w.out)
+
+
+def _avg_shape(input, kernel_size, stride, padding, ceil_mode):
+    return _max_shape(input, kernel_size, stride, padding, 1, ceil_mode)
+
+
+def _lowest(dtype):
+    """What padding counts as under a maximum."""
+    return -math.inf if dtype.kind not in "iu" else np.iinfo(dtype).min
+
+
 def _max_samples(make):
     yield Sample(make.distinct(2, 3, 6, 4), 2)
     yield Sample(make.distinct(2, 1, 5, 7), (3, 2), 2, 1)
@@ -90,14 +106,14 @@ def _max_samples(make):
     yield Sample(make(0, 2, 4, 4), 2)
 
 
-@op(namespace="nn.functional", samples=_max_samples)
+@op(accepts="iuf", shape=_max_shape, namespace="nn.functional", samples=_max_samples)
 def max_pool2d(xp, input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
     """The largest element of each window of (N, C, H, W); padding counts as -inf.
 
     Raises RuntimeError when the windows do not fit. The first of tied elements gets the gradient.
     """
     w = _Windows("max_pool2d", input.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    x = w.pad(xp, input, -math.inf)
+    x = w.pad(xp, input, _lowest(input.dtype))
     out = None
     for tap in w.taps():
         if out is None:
@@ -120,7 +136,7 @@ max_pool2d.vjp(
 
 def _first_hits(xp, w, input, out):
     """For each tap, where it holds its window's maximum and no earlier tap does."""
-    x = w.pad(xp, input, -math.inf)
+    x = w.pad(xp, input, _lowest(input.dtype))
     taken = None
     for tap in w.taps():
         hit = x[tap] == out
@@ -132,7 +148,7 @@ def _first_hits(xp, w, input, out):
         yield tap, hit
 
 
-@op(function=False, method=False, oracle=False)
+@op(shape=lambda source: source, function=False, method=False, oracle=False)
 def max_unpool_taps(xp, input, source, top, /, kernel_size, stride, padding, dilation, ceil_mode):
     """Values of the windows put where `source` had its window maximum `top`."""
     w = _Windows("max_pool2d", source.shape, kernel_size, stride, padding, dilation, ceil_mode)
@@ -142,7 +158,7 @@ def max_unpool_taps(xp, input, source, top, /, kernel_size, stride, padding, dil
     return w.crop(out)
 
 
-@op(function=False, method=False, oracle=False)
+@op(shape=lambda top: top, function=False, method=False, oracle=False)
 def max_pool_taps(xp, input, source, top, /, kernel_size, stride, padding, dilation, ceil_mode):
     """The elements of `input` where `source` had its window maximum `top`."""
     w = _Windows("max_pool2d", source.shape, kernel_size, stride, padding, dilation, ceil_mode)
@@ -155,13 +171,13 @@ def max_pool_taps(xp, input, source, top, /, kernel_size, stride, padding, dilat
 
 def _taps_samples(make):
     source = make.distinct(2, 1, 5, 7)
-    top = max_pool2d.forward(__import__("numpy"), source, (3, 2), 2, 1)
+    top = max_pool2d.forward(np, source, (3, 2), 2, 1)
     yield Sample(make(*top.shape), source, top, (3, 2), 2, 1, 1, False)
 
 
 def _pool_taps_samples(make):
     source = make.distinct(2, 1, 5, 7)
-    top = max_pool2d.forward(__import__("numpy"), source, (3, 2), 2, 1)
+    top = max_pool2d.forward(np, source, (3, 2), 2, 1)
     yield Sample(make(*source.shape), source, top, (3, 2), 2, 1, 1, False)
 
 
@@ -204,7 +220,7 @@ def _divisors(xp, w, dtype, count_include_pad, divisor_override):
     return sides[0][:, None] * sides[1][None, :]
 
 
-@op(namespace="nn.functional", samples=_avg_samples)
+@op(accepts="f", shape=_avg_shape, namespace="nn.functional", samples=_avg_samples)
 def avg_pool2d(
     xp,
     input,
@@ -244,6 +260,7 @@ avg_pool2d.vjp(input=_avg_rule)
 
 
 @op(
+    shape=shape_setting,
     function=False,
     method=False,
     oracle=False,
@@ -302,7 +319,12 @@ def _adaptive_size(shape, output_size):
     return tuple(n if o is None else int(o) for n, o in zip(shape[-2:], sides, strict=True))
 
 
-@op(namespace="nn.functional", samples=_adaptive_samples)
+@op(
+    accepts="f",
+    shape=lambda input, output_size: (*input[:-2], *_adaptive_size(input, output_size)),
+    namespace="nn.functional",
+    samples=_adaptive_samples,
+)
 def adaptive_avg_pool2d(xp, input, /, output_size):
     """The means of a grid of `output_size` bins over the last two sides, whatever their sizes."""
     if input.ndim not in (3, 4):
@@ -319,6 +341,7 @@ adaptive_avg_pool2d.vjp(input=lambda F, g, input_shape: F.adaptive_avg_unpool2d(
 
 
 @op(
+    shape=shape_setting,
     function=False,
     method=False,
     oracle=False,

@@ -44,6 +44,14 @@ def _axis(dim, ndim):
     return axes(dim, ndim)
 
 
+def reduced(input, dim, keepdim):
+    """The shape that is left of `input` after a reduction over `dim`."""
+    gone = axes(dim, len(input)) if input else ()
+    if keepdim:
+        return tuple(1 if i in gone else n for i, n in enumerate(input))
+    return tuple(n for i, n in enumerate(input) if i not in gone)
+
+
 def _spread(F, g, input_shape, dim, keepdim):
     """A reduced gradient, broadcast back over the reduced dimensions."""
     if not keepdim and input_shape:
@@ -52,7 +60,7 @@ def _spread(F, g, input_shape, dim, keepdim):
     return F.expand(g, input_shape)
 
 
-@op(samples=reduction)
+@op(shape=reduced, samples=reduction)
 def sum_op(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Sum over `dim`; bools and small integers add up in int64 (or in `dtype`)."""
     if dtype is None and input.dtype.kind in "bui":
@@ -70,7 +78,7 @@ def _count(shape, dim):
     return n
 
 
-@op(samples=reduction)
+@op(shape=reduced, samples=reduction)
 def mean(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Mean over `dim`; nan of nothing.
 
@@ -96,7 +104,17 @@ mean.vjp(
 )
 
 
-@op(samples=reduction, dtype=None, function=False, method=False)
+@op(
+    accepts="fc",
+    oracle=lambda t, x, dim=None, keepdim=False, correction=1: t.var(
+        x, dim=dim, keepdim=keepdim, correction=correction
+    ),
+    shape=reduced,
+    samples=reduction,
+    dtype=None,
+    function=False,
+    method=False,
+)
 def variance(xp, input, /, dim=None, keepdim=False, correction=1):
     """Variance over `dim`, dividing by n - correction (nan where that is not positive)."""
     n = _count(input.shape, dim)
@@ -130,7 +148,7 @@ def _prod_samples(make):
     yield Sample(make())
 
 
-@op(samples=_prod_samples)
+@op(shape=reduced, samples=_prod_samples)
 def prod(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Product over `dim` (one dimension or all); 1 of nothing."""
     if dtype is None and input.dtype.kind in "bui":
@@ -176,7 +194,7 @@ def _share(F, g, input, out, input_shape, dim, keepdim):
     return _spread(F, g, input_shape, dim, keepdim) * (chosen / count)
 
 
-@op(samples=_extreme_samples)
+@op(accepts="biuf", shape=reduced, samples=_extreme_samples)
 def amax(xp, input, /, dim=(), keepdim=False):
     """Largest value over `dim`; ties share the gradient."""
     _nonempty("amax", input, dim)
@@ -186,7 +204,7 @@ def amax(xp, input, /, dim=(), keepdim=False):
 amax.vjp(input=_share)
 
 
-@op(samples=_extreme_samples)
+@op(accepts="biuf", shape=reduced, samples=_extreme_samples)
 def amin(xp, input, /, dim=(), keepdim=False):
     """Smallest value over `dim`; ties share the gradient."""
     _nonempty("amin", input, dim)
@@ -233,6 +251,8 @@ def _scatter_back(F, g, indices, input_shape, dim, keepdim):
 
 
 @op(
+    shape=lambda input, dim, keepdim: (reduced(input, dim, keepdim),) * 2,
+    accepts="biuf",
     samples=_dim_samples,
     returns=("values", "indices"),
     differentiable=("values",),
@@ -246,6 +266,8 @@ def max_dim(xp, input, /, dim, keepdim=False):
 
 
 @op(
+    shape=lambda input, dim, keepdim: (reduced(input, dim, keepdim),) * 2,
+    accepts="biuf",
     samples=_dim_samples,
     returns=("values", "indices"),
     differentiable=("values",),
@@ -281,13 +303,13 @@ def _arg(name, pick, input, dim, keepdim):
     return pick(input, axis=axis(dim, input.ndim), keepdims=keepdim)
 
 
-@op(samples=_arg_samples)
+@op(accepts="iuf", shape=reduced, samples=_arg_samples)
 def argmax(xp, input, /, dim=None, keepdim=False):
     """Where the largest value is (the first of ties), int64."""
     return _arg("argmax", xp.argmax, input, dim, keepdim)
 
 
-@op(samples=_arg_samples)
+@op(accepts="iuf", shape=reduced, samples=_arg_samples)
 def argmin(xp, input, /, dim=None, keepdim=False):
     """Where the smallest value is (the first of ties), int64."""
     return _arg("argmin", xp.argmin, input, dim, keepdim)
@@ -300,13 +322,13 @@ def _bool_reductions(make):
     yield Sample(make.bools(0))
 
 
-@op(samples=_bool_reductions)
+@op(shape=reduced, samples=_bool_reductions)
 def all_op(xp, input, /, dim=None, keepdim=False):
     """Whether all elements over `dim` are nonzero."""
     return xp.all(input, axis=_axis(dim, input.ndim), keepdims=keepdim)
 
 
-@op(samples=_bool_reductions)
+@op(shape=reduced, samples=_bool_reductions)
 def any_op(xp, input, /, dim=None, keepdim=False):
     """Whether any element over `dim` is nonzero."""
     return xp.any(input, axis=_axis(dim, input.ndim), keepdims=keepdim)
@@ -337,7 +359,7 @@ cumsum.vjp(
 )
 
 
-@op(samples=reduction, dtype="float")
+@op(shape=reduced, samples=reduction, dtype="float")
 def logsumexp(xp, input, /, dim, keepdim=False):
     """log of the sum of exponentials over `dim`, without overflow."""
     where = _axis(dim, input.ndim)

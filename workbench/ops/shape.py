@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .declare import op
+from .declare import op, shape_setting
 from .reduce import axes, axis
 from .samples import Sample
 
@@ -227,6 +227,8 @@ expand.vjp(input=lambda F, g, input_shape: F.sum_to(g, input_shape))
 
 
 @op(
+    accepts="fc",
+    shape=shape_setting,
     method=False,
     function=False,
     oracle=lambda t, x, s: x.sum_to_size(s),
@@ -254,6 +256,13 @@ def _lead(F, g, shape):
     return F.reshape(g, (1,) * lead + tuple(g.shape)) if lead else g
 
 
+def _cat_shape(tensors, dim):
+    shapes = [s for s in tensors if s != (0,)] or tensors[:1]
+    where = axis(dim, len(shapes[0]))
+    joined = sum(s[where] for s in shapes)
+    return (*shapes[0][:where], joined, *shapes[0][where + 1 :])
+
+
 def _cat_samples(make):
     yield Sample((make(2, 3), make(1, 3)), 0)
     yield Sample((make(2, 3), make(2, 0), make(2, 2)), -1)
@@ -261,6 +270,7 @@ def _cat_samples(make):
 
 
 @op(
+    shape=_cat_shape,
     sequence=True,
     dtype="promote",
     samples=_cat_samples,
@@ -304,13 +314,18 @@ def _cat_rule(F, g, tensors_shape, dim):
 cat.vjp(tensors=_cat_rule)
 
 
+def _stack_shape(tensors, dim):
+    where = axis(dim, len(tensors[0]) + 1)
+    return (*tensors[0][:where], len(tensors), *tensors[0][where:])
+
+
 def _stack_samples(make):
     yield Sample((make(2, 3), make(2, 3)), 0)
     yield Sample((make(2, 3), make(2, 3), make(2, 3)), -1)
     yield Sample((make(), make()))
 
 
-@op(sequence=True, dtype="promote", samples=_stack_samples, method=False)
+@op(shape=_stack_shape, sequence=True, dtype="promote", samples=_stack_samples, method=False)
 def stack(xp, tensors, /, dim=0):
     """Tensors of one shape joined along a new dimension."""
     for i, t in enumerate(tensors):
@@ -371,6 +386,7 @@ narrow.vjp(
 
 
 @op(
+    shape=shape_setting,
     method=False,
     function=False,
     oracle=False,
@@ -431,13 +447,18 @@ def clone(xp, input, /):
 clone.vjp(input=lambda F, g: g)
 
 
+def _tiled(input, repeats):
+    sides = (1,) * (len(repeats) - len(input)) + tuple(input)
+    return tuple(n * r for n, r in zip(sides, repeats, strict=True))
+
+
 def _repeat_samples(make):
     yield Sample(make(2, 3), (2, 1))
     yield Sample(make(3), (2, 2))
     yield Sample(make(2), (0,))
 
 
-@op(samples=_repeat_samples, function=False, method=False, oracle="tile")
+@op(shape=_tiled, samples=_repeat_samples, function=False, method=False, oracle="tile")
 def repeat_tiles(xp, input, /, repeats):
     """The whole tensor repeated along each dimension."""
     return xp.tile(input, tuple(repeats))

@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.arrays import random
 
-from .declare import op
+from .declare import op, shape_setting
 from .index import check_index
 from .samples import Sample
 
@@ -21,7 +21,13 @@ def _embedding_oracle(torch, input, weight, padding_idx=None):
     return torch.nn.functional.embedding(input, weight, padding_idx)
 
 
-@op(function=False, method=False, samples=_embedding_samples, oracle=_embedding_oracle)
+@op(
+    shape=lambda input, weight: (*input, *weight[1:]),
+    function=False,
+    method=False,
+    samples=_embedding_samples,
+    oracle=_embedding_oracle,
+)
 def embedding_lookup(xp, input, weight, /, padding_idx=None):
     """Rows of `weight` (V, D) at `input` (*) of integers → (*, D).
 
@@ -44,6 +50,7 @@ embedding_lookup.vjp(
 
 
 @op(
+    shape=shape_setting,
     function=False,
     method=False,
     oracle=False,
@@ -76,6 +83,7 @@ embedding_backward.vjp(
 
 
 @op(
+    shape=lambda input, indices: (*indices, *input[1:]),
     function=False,
     method=False,
     oracle=False,

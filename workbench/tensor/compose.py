@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import as_dtype
+from workbench.arrays import as_dtype, result_dtype
 from workbench.arrays.dtypes import dtype_of, number_dtype
 
 from .create import as_shape
@@ -95,8 +95,6 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
         )
-    from workbench.arrays import result_dtype
-
     kinds = [
         (dtype_of(v.array), 0 if v.array.ndim else 1)
         if isinstance(v, Tensor)
@@ -109,6 +107,48 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         for v in (input, other)
     )
     return _where(condition, input, other)
+
+
+_masked_fill = raw("masked_fill")
+
+
+@function()
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """A copy with `value` (a number or a 0-d tensor) where `mask` (bool, broadcast) is true.
+
+    Raises RuntimeError for masks that are not bool and for numbers the dtype cannot hold.
+    """
+    if not isinstance(value, Tensor):
+        return _masked_fill(input, mask, value)
+    if value.array.ndim:
+        raise RuntimeError(
+            "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.array.ndim} dimension(s)."
+        )
+    if mask.array.dtype != np.bool_:
+        return _masked_fill(input, mask, 0)  # which says what is wrong
+    return where(mask, cast_to(value, input.array.dtype), input)
+
+
+_clamp = raw("clamp")
+
+
+@function("", "clamp", "clip")
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
+    """Each element limited to [min, max] (numbers or tensors); where min > max, max.
+
+    Raises RuntimeError when both limits are missing.
+    """
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        if min is not None:
+            input = raw("maximum")(input, min)
+        return input if max is None else raw("minimum")(input, max)
+    array = input.array
+    if array.dtype.kind in "biu":
+        kinds = [(dtype_of(array), 0 if array.ndim else 1)]
+        kinds += [(number_dtype(v), 2) for v in (min, max) if v is not None]
+        input = cast_to(input, result_dtype(kinds).numpy)
+    return _clamp(input, min, max)
 
 
 def masked_where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
