@@ -383,3 +383,18 @@ def test_a_subclass_may_have_members_of_its_own():
         net.append(nn.ReLU(), name="scale")
     net(wb.ones(2, 3)).sum().backward()
     assert net.scale.grad is not None
+
+
+def test_a_layer_of_another_dtype(make):
+    net = Network((4,), dtype=wb.float64)
+    with pytest.raises(
+        EditError, match=r"wants float32: its input holds float64.*dtype=wb.float64"
+    ):
+        net.append(nn.Linear(4, 4))
+    net.append(nn.Linear(4, 4, dtype=wb.float64))
+    net.append(LayerSpec("Linear", {"out_features": 2}))
+    assert "dtype=wb.float64" in net.code()
+    assert net(wb.zeros(1, 4, dtype=wb.float64)).dtype is wb.float64
+    again = Network((4,), dtype=wb.float64)
+    exec(net.log[-1].code, {"net": again, "nn": nn, "wb": wb})
+    assert again["fc2"].weight.tolist() == net["fc2"].weight.tolist()

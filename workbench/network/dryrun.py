@@ -69,6 +69,14 @@ def find_problem(module: nn.Module, inputs: Sequence[Value]) -> Problem | None:
             f"its input holds {_dtype(inputs[0])}",
             hint="put nn.Embedding(…) before it, or make the network with dtype=wb.float32",
         )
+    own = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), None)
+    if own is not None and not integer and own is not inputs[0].dtype:
+        want = str(own).rpartition(".")[2]
+        return Problem(
+            want,
+            f"its input holds {_dtype(inputs[0])}",
+            hint=f"make the layer with dtype=wb.{_dtype(inputs[0])}",
+        )
     try:
         return entry.expects(module, [value.shape for value in inputs], integer)
     except (TypeError, ValueError, IndexError, AttributeError):

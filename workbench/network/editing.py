@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from workbench import nn
@@ -23,6 +24,7 @@ from .history import Change, LogEntry, what_became
 from .plan import Plan
 from .preview import EditResult, Preview, changes, new_shapes
 from .shadow import clone, shadow
+from .spec import LayerSpec
 from .state import State, Value, kind_of
 
 T = TypeVar("T")
@@ -92,7 +94,7 @@ class Editing(nn.Module):
         parameters, flops, memory = zip(state.counts(), counted.counts(), strict=True)
         return Preview(
             done,
-            done.code,
+            _printed(done, draft),
             done.label,
             parameters,
             flops,
@@ -198,7 +200,7 @@ class Editing(nn.Module):
     def _make(self, edit: Edit) -> EditResult:
         state = self._current()
         done, draft = self._draft(state, edit)
-        said, code, label = changes(draft, state), done.code, done.label
+        said, code, label = changes(draft, state), _printed(done, draft), done.label
         try:
             for finish in draft.finish:
                 finish()
@@ -367,6 +369,14 @@ class Editing(nn.Module):
 
 def _through(gate: Gate, run: Callable[[], T]) -> Callable[[], T]:
     return lambda: gate(run)  # type: ignore[no-any-return]
+
+
+def _printed(edit: Edit, draft: Draft) -> str:
+    """The edit's code with a layer made from a spec written as it was made, dtype and all."""
+    field = {"insert": "layer", "replace": "new"}.get(edit.op, "")
+    if not isinstance(getattr(edit, field, None), LayerSpec):
+        return edit.code
+    return replace(edit, **{field: draft.modules[draft.focus]}).code
 
 
 def _held(optimizer: Optimizer) -> set[int]:

@@ -10,7 +10,7 @@ from .construct import expression
 from .graph import INPUT
 from .layer import is_frozen
 from .palette import batched, of
-from .spec import form_arguments
+from .spec import LayerSpec, form_arguments
 from .state import State
 
 
@@ -46,7 +46,7 @@ def _node(state: State, id: str) -> dict[str, Any]:
         "frozen": is_frozen(module),
         "live": id in state.graph.live,
         "repr": describe(module),
-        "configurable": entry is not None,
+        "configurable": LayerSpec.of(module) is not None,
     }
 
 
