@@ -4,8 +4,8 @@ Needs Python 3.11 or later and nothing else: makes `.venv`, installs workbench a
 (Node comes as a Python package), finds or installs a browser, and runs the stages below. It goes on
 after a failure and closes with a table. `python tests/run.py lint python` runs some stages only.
 
-With `--torch`, or where CI is set, PyTorch is installed as an oracle if it can be had; without it the
-comparisons with PyTorch are skipped and say so.
+With `--torch`, or where CI is set, PyTorch is installed as an oracle if it can be had; without it
+the comparisons with PyTorch are skipped and say so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,8 +38,8 @@ class Checks:
 
     @property
     def environment(self) -> dict[str, str]:
-        own = {**os.environ, "PATH": f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-        own["PYTHONUNBUFFERED"] = "1"
+        own = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        own["PATH"] = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
         # The caller's own Jupyter and Python settings are not part of the test.
         for name in ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
             own.pop(name, None)
@@ -50,11 +50,10 @@ class Checks:
         print(f"\n=== {title}: {' '.join(command)}", flush=True)
         start = time.monotonic()
         tool = shutil.which(command[0], path=self.environment["PATH"]) or command[0]
-        ended = subprocess.run(
-            [tool, *command[1:]], cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL, check=False
-        )
-        self.results.append((title, ended.returncode == 0, time.monotonic() - start))
-        return ended.returncode == 0
+        words = [tool, *command[1:]]
+        status = subprocess.call(words, cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL)
+        self.results.append((title, status == 0, time.monotonic() - start))
+        return status == 0
 
     def pytest(self, title: str, *arguments: str) -> None:
         report = self.reports / f"{len(self.results)}.xml"
@@ -64,7 +63,7 @@ class Checks:
         """How many tests passed, failed and were skipped, over all of pytest's reports."""
         total = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
         for report in self.reports.glob("*.xml"):
-            for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+            for suite in ET.parse(report).getroot().iter("testsuite"):
                 for name in total:
                     total[name] += int(suite.get(name, 0))
         failed = total["failures"] + total["errors"]
@@ -81,11 +80,9 @@ def is_debian_root() -> bool:
 
 def apt_install(*packages: str) -> bool:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    commands = (
-        ["apt-get", "update", "-q"],
-        ["apt-get", "install", "-qy", "--no-install-recommends", *packages],
-    )
-    return all(subprocess.run(command, env=quiet, check=False).returncode == 0 for command in commands)
+    install = ["apt-get", "install", "-qy", "--no-install-recommends", *packages]
+    commands = (["apt-get", "update", "-q"], install)
+    return all(subprocess.call(command, env=quiet) == 0 for command in commands)
 
 
 def make_venv() -> Path:
@@ -95,14 +92,17 @@ def make_venv() -> Path:
         return python
     print(f"=== environment: {VENV}", flush=True)
     command = [sys.executable, "-m", "venv", str(VENV)]
-    if subprocess.run(command, check=False).returncode != 0:
-        shutil.rmtree(VENV, ignore_errors=True)
-        # Debian keeps part of venv in a package of its own.
-        if not (is_debian_root() and apt_install("python3-venv") and
-                subprocess.run(command, check=False).returncode == 0):  # fmt: skip
-            sys.exit("Python cannot make a virtual environment here; on Debian or Ubuntu type\n"
-                     "  sudo apt-get install python3-venv\nand run this again.")  # fmt: skip
-    return python
+    if subprocess.call(command) == 0:
+        return python
+    shutil.rmtree(VENV, ignore_errors=True)
+    # Debian keeps part of venv in a package of its own.
+    if is_debian_root() and apt_install("python3-venv") and subprocess.call(command) == 0:
+        return python
+    sys.exit(
+        "Python cannot make a virtual environment here; on Debian or Ubuntu type\n"
+        "  sudo apt-get install python3-venv\n"
+        "and run this again."
+    )
 
 
 def set_up(checks: Checks, *, torch: bool) -> None:
@@ -191,8 +191,8 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("stages", nargs="*", metavar="STAGE", help="stages to run (default: all)")
-    parser.add_argument("--here", action="store_true",
-                        help="use the Python that runs this, as it is; install nothing")  # fmt: skip
+    here = "use the Python that runs this, as it is; install nothing"
+    parser.add_argument("--here", action="store_true", help=here)
     parser.add_argument("--torch", action="store_true", help="install PyTorch as an oracle first")
     options = parser.parse_args()
     unknown = [name for name in options.stages if name not in STAGES]
@@ -214,7 +214,8 @@ def main() -> int:
     for title, passed, seconds in checks.results:
         print(f"  {'ok    ' if passed else 'FAILED'} {seconds:7.1f} s  {title}")
     print(f"  in all {time.monotonic() - start:7.1f} s")
-    print(", ".join(f"{number} {word}" for word, number in counts.items()))
+    if any(counts.values()):
+        print(", ".join(f"{number} {word}" for word, number in counts.items()))
     return 0 if all(passed for _, passed, _ in checks.results) else 1
 
 

@@ -92,9 +92,8 @@ def _risky_calls(path: Path) -> list[tuple[str, int]]:
             continue
         called = ast.unparse(node.func)
         by_name = called == "__import__" and not isinstance(node.args[0], ast.Constant)
-        if called in {"eval", "exec"} or by_name:
-            calls.append((called, node.lineno))
-        elif called.split(".")[0] in {"pickle", "marshal", "shelve", "dill", "joblib"}:
+        unpickles = called.split(".")[0] in {"pickle", "marshal", "shelve", "dill", "joblib"}
+        if called in {"eval", "exec"} or by_name or unpickles:
             calls.append((called, node.lineno))
         for keyword in node.keywords:
             pickles = keyword.arg == "allow_pickle"

@@ -46,6 +46,8 @@ HARMLESS = (
     "Canceled future for",  # JupyterLab's questions to a kernel that restarts are never answered
 )
 
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
 READY = """() => {
   const panel = window.jupyterapp?.shell.currentWidget;
   return panel?.sessionContext?.session?.kernel?.status === 'idle' && panel.content?.model !== null;
@@ -96,7 +98,10 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a free port of the loopback interface, without a token, in folders of its own."""
+    """JupyterLab on a free port of the loopback interface, without a token, in its own folders.
+
+    WORKBENCH_LAB_PYTHON names another Python to run it with: that of an installed wheel.
+    """
     root = tmp_path_factory.mktemp("lab")
     settings = root / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
@@ -107,7 +112,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder.mkdir()
     port = _free_port()
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        os.environ.get("WORKBENCH_LAB_PYTHON", sys.executable), "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
         f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
         "--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={folder}",
         "--LabApp.expose_app_in_browser=True", f"--LabApp.user_settings_dir={root / 'settings'}",
@@ -220,7 +225,8 @@ class NotebookPage:
                 """index => {
                   const cell = window.jupyterapp.shell.currentWidget.content.widgets[index];
                   return cell.model.outputs.toJSON().map(output => {
-                    const text = output.text ?? output.data?.['text/plain'] ?? output.traceback ?? '';
+                    const plain = output.data?.['text/plain'];
+                    const text = output.text ?? plain ?? output.traceback ?? '';
                     return Array.isArray(text) ? text.join('') : text;
                   }).join('');
                 }""",
@@ -230,7 +236,9 @@ class NotebookPage:
 
     def restart_kernel(self) -> None:
         """Restart without asking, and wait until the new process answers."""
-        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"
+        )
         self.wait_ready()
 
     def save(self) -> nbformat.NotebookNode:
@@ -251,8 +259,8 @@ OpenNotebook = Callable[..., NotebookPage]
 def notebook(page: Page, lab: Lab, console_errors: list[str]) -> Iterator[OpenNotebook]:
     """`notebook(source, files=…)` opens a copy of a notebook with a fresh kernel.
 
-    `source` is the path of an .ipynb, or a list of the code of its cells. `files` (paths) are copied
-    beside it, so that its cells can import them.
+    `source` is the path of an .ipynb, or a list of the code of its cells. `files` (paths) are
+    copied beside it, so that its cells can import them.
     """
 
     def open_(source: Path | list[str], files: list[Path] | None = None) -> NotebookPage:
@@ -267,9 +275,7 @@ def notebook(page: Page, lab: Lab, console_errors: list[str]) -> Iterator[OpenNo
             target = folder / "test.ipynb"
             book = nbformat.v4.new_notebook(
                 cells=[nbformat.v4.new_code_cell(code) for code in source],
-                metadata={
-                    "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
-                },
+                metadata={"kernelspec": KERNEL},
             )
             nbformat.write(book, target)
         opened = NotebookPage(page, lab, target.relative_to(lab.folder).as_posix())
