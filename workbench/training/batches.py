@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.arrays.random import Generator, fork
 from workbench.data import DataLoader, Dataset, IterableDataset, TensorDataset
-from workbench.tensor import Tensor
+from workbench.tensor import Tensor, from_numpy
 
 
 class Batch(NamedTuple):
@@ -98,7 +98,7 @@ def _tensor(array: np.ndarray) -> Tensor:
         array = array.astype(np.float32)
     elif array.dtype.kind in "iu":
         array = array.astype(np.int64)
-    return Tensor(np.ascontiguousarray(array))
+    return from_numpy(np.ascontiguousarray(array))
 
 
 def _not_data(data: Any) -> TypeError:

@@ -22,8 +22,14 @@ def user_line(trace: TracebackType | None) -> str:
     """The innermost line outside this package and its libraries, as text; "" if there is none."""
     place = ""
     for frame in traceback.extract_tb(trace):
-        if not frame.filename.startswith(_HERE) and "site-packages" not in frame.filename:
-            place = f"line {frame.lineno} of {frame.filename}, in {frame.name}"
+        name = frame.filename
+        # "<workbench op add: call>" and the like are made by us
+        if name.startswith((_HERE, "<workbench")) or "site-packages" in name:
+            continue
+        where = "the cell" if "ipykernel_" in name else Path(name).name
+        place = f"in {frame.name}, line {frame.lineno} of {where}"
+        if frame.line:
+            place += f": {frame.line}"
     return place
 
 
@@ -138,6 +144,9 @@ class Mailbox:
             if self._open:
                 self._queue.put(command)
             return self._open
+
+    def __len__(self) -> int:
+        return self._queue.qsize()
 
     def wake(self) -> None:
         """Make `wait` return None."""

@@ -217,10 +217,14 @@ class Conductor:
 
     def turn(self, command: Command | None) -> Verdict:
         """Carry out what is in the mailbox, then take a step if the run is running."""
-        poll = self._worker.mailbox.poll
-        while command is not None or (command := poll()) is not None:
+        mailbox = self._worker.mailbox
+        if command is not None:
             command.carry_out()
-            command = None
+        # No more than there are now: a sender that never stops must not keep the run from stepping.
+        for _ in range(len(mailbox)):
+            command = mailbox.poll()
+            if command is not None:
+                command.carry_out()
         if self._state == "running" and not self._worker.closing:
             self._advance()
         if self._state == "running":

@@ -274,6 +274,8 @@ class Run(Conductor):
         A pause ends the wait too. Ctrl-C pauses the run. Raises TrainingError when the run failed,
         RuntimeError in a listener of the run.
         """
+        if self._worker.is_me and self._state == "running":
+            raise RuntimeError("wait() was called from a listener of the same run")
         started = time.monotonic()
         try:
             try:
