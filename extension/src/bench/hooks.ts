@@ -10,12 +10,7 @@ import {
 } from 'react';
 import type { Catalogue, Graph, History, Status, Traits } from './protocol';
 import type { Feedback, Session } from './session';
-import {
-  EMPTY_CATALOGUE,
-  EMPTY_GRAPH,
-  EMPTY_HISTORY,
-  EMPTY_STATUS
-} from './store/select';
+import { EMPTY_CATALOGUE, EMPTY_GRAPH, EMPTY_HISTORY, EMPTY_STATUS } from './store/select';
 import type { Topic } from './store/store';
 
 export const SessionContext = createContext<Session | null>(null);

@@ -55,5 +55,9 @@ export function keep(stroke: Stroke, target: EventTarget | null): boolean {
     return true;
   }
   const editing = ['a', 'c', 'v', 'x', 'z', 'y'];
-  return stroke.shiftKey ? key === 'z' : isEditable(target) ? editing.includes(key) : 'zy'.includes(key);
+  return stroke.shiftKey
+    ? key === 'z'
+    : isEditable(target)
+      ? editing.includes(key)
+      : 'zy'.includes(key);
 }

@@ -30,8 +30,8 @@ export function Builder() {
     [session]
   );
   const tools = useMemo(
-    () => ({ graph, state, act, apply, refuse }),
-    [graph, state, act, apply, refuse]
+    () => ({ graph, state, act, apply, problem, refuse }),
+    [graph, state, act, apply, problem, refuse]
   );
   const parameters = graph.nodes.reduce((sum, node) => sum + node.parameters, 0);
 

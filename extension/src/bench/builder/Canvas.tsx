@@ -25,7 +25,7 @@ const calm = () =>
 
 export function Canvas() {
   const session = useSession();
-  const { graph, state, act, apply, refuse } = useBuilder();
+  const { graph, state, act, apply, problem, refuse } = useBuilder();
   const catalogue = useCatalogue();
   const health = useHealth();
   const flow = useReactFlow<FlowNode, WireEdge>();
@@ -35,8 +35,8 @@ export function Canvas() {
 
   const placed = useMemo(() => layout(graph), [graph]);
   const nodes = useMemo(
-    () => flowNodes(graph, placed, catalogue, state.selected),
-    [graph, placed, catalogue, state.selected]
+    () => flowNodes(graph, placed, catalogue, state.selected, problem?.layer ?? null),
+    [graph, placed, catalogue, state.selected, problem]
   );
   const adding = state.selected === null || state.chosen !== null ? state.place : null;
   const edges = useMemo(

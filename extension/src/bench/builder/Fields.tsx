@@ -84,7 +84,12 @@ function Field({ param, known, value, problem, onChange }: FieldProps) {
     if (param.inferred) {
       const text = known === undefined ? 'from its input' : String(show(param, known));
       return (
-        <output id={id} className="wb-inferred" data-testid={`wb-arg-${param.name}`} title="Follows from the incoming shape">
+        <output
+          id={id}
+          className="wb-inferred"
+          data-testid={`wb-arg-${param.name}`}
+          title="Follows from the incoming shape"
+        >
           {text}
         </output>
       );

@@ -35,7 +35,9 @@ export function Inputs({ layer, joins }: { layer: GraphNode; joins: boolean }) {
               id={`${id}-${slot}`}
               data-testid={`wb-input-${slot}`}
               value={source}
-              onChange={event => setInputs(inputs.map((old, i) => (i === slot ? event.target.value : old)))}
+              onChange={event =>
+                setInputs(inputs.map((old, i) => (i === slot ? event.target.value : old)))
+              }
             >
               {sources.map(node => (
                 <option key={node.id} value={node.id}>

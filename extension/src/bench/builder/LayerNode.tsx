@@ -10,7 +10,7 @@ import type { LayerFlowNode } from './flow';
 import { nodeLabel } from './words';
 
 export const LayerNode = memo(function LayerNode({ id, data }: NodeProps<LayerFlowNode>) {
-  const { layer, brief, selected, focusable, slots } = data;
+  const { layer, brief, selected, focusable, slots, trouble } = data;
   const health = useContext(HealthContext).get(id);
   const verdict = health?.verdict ?? 'unknown';
   const ill = verdict === 'vanishing' || verdict === 'exploding' || verdict === 'none';
@@ -34,6 +34,7 @@ export const LayerNode = memo(function LayerNode({ id, data }: NodeProps<LayerFl
         data-layer-type={layer.type}
         data-tall={layer.parameters > 0 || undefined}
         data-frozen={layer.frozen || undefined}
+        data-trouble={trouble || undefined}
         data-health={verdict}
         aria-pressed={selected}
         aria-label={nodeLabel(layer, health ? WORDS[verdict] : '')}

@@ -42,7 +42,9 @@ export function LayerPanel({ layer, type }: { layer: GraphNode; type: LayerType 
           </Refusal>
         )}
         {layer.configurable && type ? (
-          type.params.length > 0 && <Configure key={JSON.stringify(layer.args)} layer={layer} type={type} make={make} />
+          type.params.length > 0 && (
+            <Configure key={JSON.stringify(layer.args)} layer={layer} type={type} make={make} />
+          )
         ) : (
           <Code>{layer.repr}</Code>
         )}
@@ -109,7 +111,11 @@ function Facts({ layer }: { layer: GraphNode }) {
           </div>
           <div>
             <dt>update ratio</dt>
-            <dd>{health.ratio !== null && health.ratio < 1e-3 ? real(health.ratio) : percent(health.ratio, 2)}</dd>
+            <dd>
+              {health.ratio !== null && health.ratio < 1e-3
+                ? real(health.ratio)
+                : percent(health.ratio, 2)}
+            </dd>
           </div>
           <div title={`${health.why} ${RULE}`}>
             <dt>health</dt>
@@ -196,7 +202,11 @@ function Rename({ layer, make }: EditProps) {
         <>
           <Outcome check={check} />
           <div className="wb-actions">
-            <button type="submit" className="wb-button wb-button-primary" data-testid="wb-rename-apply">
+            <button
+              type="submit"
+              className="wb-button wb-button-primary"
+              data-testid="wb-rename-apply"
+            >
               Rename
             </button>
           </div>

@@ -61,11 +61,18 @@ export function NewLayer({ type }: { type: LayerType }) {
       }}
     >
       <div className="wb-panel-head">
-        <Button icon="back" look="quiet" label="Back to the palette" onClick={() => act({ do: 'back' })} />
+        <Button
+          icon="back"
+          look="quiet"
+          label="Back to the palette"
+          onClick={() => act({ do: 'back' })}
+        />
         <h4>
           {type.type}{' '}
           <span className="wb-muted">
-            {state.replacing ? `for ${nameOf(graph, state.replacing)}` : placeWords(graph, state.place)}
+            {state.replacing
+              ? `for ${nameOf(graph, state.replacing)}`
+              : placeWords(graph, state.place)}
           </span>
         </h4>
       </div>
@@ -89,8 +96,8 @@ export function NewLayer({ type }: { type: LayerType }) {
         )}
         {type.inputs > 1 && (
           <p className="wb-doc">
-            It joins branches: once in place, drag a wire from another layer onto it, or add an input
-            in its form.
+            It joins branches: once in place, drag a wire from another layer onto it, or add an
+            input in its form.
           </p>
         )}
         {refused ? (

@@ -32,7 +32,9 @@ function Facts({ preview }: { preview: Preview }) {
         </li>
         {news.slice(0, SHOWN).map(([id, dims]) => (
           <li key={id}>
-            {before_.has(id) ? `${nameOf(graph, id)} gives ${before_.get(id) ?? ''} → ` : 'its output is '}
+            {before_.has(id)
+              ? `${nameOf(graph, id)} gives ${before_.get(id) ?? ''} → `
+              : 'its output is '}
             {shape(dims)}
           </li>
         ))}

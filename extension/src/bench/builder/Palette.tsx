@@ -58,7 +58,12 @@ export function Palette() {
           )}
         </h4>
         {(state.replacing ?? (state.place.at !== 'end' ? 'x' : null)) !== null && (
-          <Button icon="close" look="quiet" label="Never mind" onClick={() => act({ do: 'back' })} />
+          <Button
+            icon="close"
+            look="quiet"
+            label="Never mind"
+            onClick={() => act({ do: 'back' })}
+          />
         )}
       </div>
       <div className="wb-search">
@@ -102,7 +107,9 @@ export function Palette() {
         ))}
         {found.length === 0 && (
           <p className="wb-muted" role="status">
-            {catalogue.families.length ? `No layer called “${text}”.` : 'This network cannot be edited here.'}
+            {catalogue.families.length
+              ? `No layer called “${text}”.`
+              : 'This network cannot be edited here.'}
           </p>
         )}
       </div>

@@ -82,7 +82,10 @@ function bounded(param: Param, value: number, what: string): Parsed {
 function ints(param: Param, text: string): Parsed {
   const inside = text.replace(/^[([]|[)\]]$/g, '');
   const values = inside.split(/[\s,x×]+/).filter(Boolean);
-  if (/^[a-z]+$/i.test(inside) && (param.choices?.includes(inside) ?? typeof param.default === 'string')) {
+  if (
+    /^[a-z]+$/i.test(inside) &&
+    (param.choices?.includes(inside) ?? typeof param.default === 'string')
+  ) {
     return { value: inside };
   }
   const numbers: number[] = [];
@@ -128,7 +131,11 @@ export function brief(type: LayerType | undefined, args: Args): string {
   const words: string[] = [];
   for (const [name, value] of Object.entries(args)) {
     const param = type?.params.find(p => p.name === name);
-    if (value == null || param?.inferred || (param && !param.required && same(value, param.default))) {
+    if (
+      value == null ||
+      param?.inferred ||
+      (param && !param.required && same(value, param.default))
+    ) {
       continue;
     }
     const text = Array.isArray(value) ? value.join('×') : String(value);

@@ -11,6 +11,8 @@ export interface LayerData extends Record<string, unknown> {
   selected: boolean;
   focusable: boolean;
   slots: number;
+  /** The latest refusal was about this layer. */
+  trouble: boolean;
 }
 
 export interface EndData extends Record<string, unknown> {
@@ -47,7 +49,12 @@ export function joinTypes(catalogue: Catalogue): Set<string> {
 
 function handles(node: PlacedNode, slots: number, out: boolean): FlowNode['handles'] {
   const size = 8;
-  const at = (x: number, y: number) => ({ x: x - size / 2, y: y - size / 2, width: size, height: size });
+  const at = (x: number, y: number) => ({
+    x: x - size / 2,
+    y: y - size / 2,
+    width: size,
+    height: size
+  });
   return [
     ...Array.from({ length: slots }, (_, slot) => ({
       id: `in${slot}`,
@@ -72,7 +79,8 @@ export function flowNodes(
   graph: Graph,
   placed: Placed,
   catalogue: Catalogue,
-  selected: string | null
+  selected: string | null,
+  trouble: string | null = null
 ): FlowNode[] {
   const joins = joinTypes(catalogue);
   const types = new Map(
@@ -97,7 +105,13 @@ export function flowNodes(
         ...base,
         type: 'layer',
         handles: handles(box, slots, true),
-        data: { ...mine, layer, slots, brief: brief(types.get(layer.type), layer.args) }
+        data: {
+          ...mine,
+          layer,
+          slots,
+          trouble: trouble !== null && (trouble === layer.name || trouble === layer.id),
+          brief: brief(types.get(layer.type), layer.args)
+        }
       });
     } else {
       const end = box.id === END;

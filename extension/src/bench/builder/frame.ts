@@ -43,7 +43,11 @@ export function frame(
 }
 
 /** Is the box well inside the window as it is shown now? */
-export function visible(box: Box, view: Viewport, window: { width: number; height: number }): boolean {
+export function visible(
+  box: Box,
+  view: Viewport,
+  window: { width: number; height: number }
+): boolean {
   const left = box.x * view.zoom + view.x;
   const top = box.y * view.zoom + view.y;
   return (

@@ -104,7 +104,10 @@ export function layout(graph: Graph): Placed {
     untangle(grid, pass % 2 === 0 ? 'up' : 'down');
   }
   for (const row of grid) {
-    spread(row, row.map((_, i) => i * WIDTH));
+    spread(
+      row,
+      row.map((_, i) => i * WIDTH)
+    );
   }
   for (let pass = 0; pass < 12; pass++) {
     align(grid, pass % 2 === 0 ? 'up' : 'down');

@@ -11,9 +11,7 @@ export function wirePath(points: readonly Point[]): string {
   for (const to of rest) {
     const middle = (at.y + to.y) / 2;
     path +=
-      at.x === to.x
-        ? `L${to.x},${to.y}`
-        : `C${at.x},${middle} ${to.x},${middle} ${to.x},${to.y}`;
+      at.x === to.x ? `L${to.x},${to.y}` : `C${at.x},${middle} ${to.x},${middle} ${to.x},${to.y}`;
     at = to;
   }
   return path;

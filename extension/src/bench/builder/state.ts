@@ -37,9 +37,7 @@ export function reduce(state: BuilderState, action: Action): BuilderState {
     case 'choose':
       return { ...state, chosen: action.type, place: action.place ?? state.place };
     case 'back':
-      return state.chosen
-        ? { ...state, chosen: null }
-        : { ...START, selected: state.replacing };
+      return state.chosen ? { ...state, chosen: null } : { ...START, selected: state.replacing };
   }
 }
 

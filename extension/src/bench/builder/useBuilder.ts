@@ -8,6 +8,8 @@ export interface BuilderTools {
   graph: Graph;
   state: BuilderState;
   act: Dispatch<Action>;
+  /** Why the latest thing done on the picture was refused. */
+  problem: CommandError | null;
   apply: (edit: Edit) => Promise<CommandError | null>;
   /** Says why something done on the picture of the network was refused. */
   refuse: (problem: CommandError | null) => void;

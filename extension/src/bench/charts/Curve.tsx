@@ -2,7 +2,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { count } from '../format';
 import { useSession, useTopic } from '../hooks';
-import { Hidden } from '../shell/parts';
 import { usePalette } from '../shell/Theme';
 import { Chart } from './chart';
 import { type CurveSpec, curveSource, type Range } from './curvePlot';
@@ -49,11 +48,9 @@ export function Curve({ title, spec, range, onRange, testid }: Props) {
         zoomed: zoom => live.current.onRange(zoom),
         hovered: (index, u) => {
           const at = (series: number) =>
-            index === null ? null : ((u.data[series]?.[index] as number | null | undefined) ?? null);
+            index === null ? null : (u.data[series]?.[index] ?? null);
           const step = at(0);
-          setHover(
-            step === null ? null : { step, raw: at(1), smooth: at(2), validation: at(3) }
-          );
+          setHover(step === null ? null : { step, raw: at(1), smooth: at(2), validation: at(3) });
         }
       })
     );
@@ -83,7 +80,9 @@ export function Curve({ title, spec, range, onRange, testid }: Props) {
         aria-label={summary}
         onDoubleClick={() => onRange(null)}
         onPointerLeave={() => setHover(null)}
-      />
+      >
+        <Waiting series={spec.raw} />
+      </div>
     </figure>
   );
 }
@@ -122,7 +121,15 @@ function Readout({ spec, hover }: { spec: CurveSpec; hover: Reading | null }) {
           {mark ? ` · ${SIGN[mark.kind]} ${mark.label}` : ''}
         </span>
       )}
-      {!hover && !train?.length && <Hidden>No points yet</Hidden>}
     </span>
+  );
+}
+
+/** What an empty chart says of itself. */
+function Waiting({ series }: { series: string }) {
+  const { store } = useSession();
+  useTopic('series');
+  return store.series.get(series)?.length ? null : (
+    <p className="wb-waiting">Points appear here once training has begun.</p>
   );
 }

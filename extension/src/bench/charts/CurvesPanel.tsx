@@ -102,7 +102,13 @@ export function CurvesPanel() {
           <span>Log loss</span>
         </label>
         {zoom && (
-          <Button icon="fit" label="Reset zoom" labelled data-testid="wb-reset-zoom" onClick={() => choose(null)} />
+          <Button
+            icon="fit"
+            label="Reset zoom"
+            labelled
+            data-testid="wb-reset-zoom"
+            onClick={() => choose(null)}
+          />
         )}
       </div>
       <Curve title="Loss" spec={loss} range={range} onRange={choose} testid="wb-chart-loss" />

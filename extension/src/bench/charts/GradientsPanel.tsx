@@ -86,7 +86,11 @@ export function GradientsPanel() {
           role="img"
           aria-label={`Gradient norms over time. ${
             ill.length
-              ? ill.map(layer => `${layer.name} ${WORDS[health.get(layer.id)?.verdict ?? 'unknown']}`).join(', ')
+              ? ill
+                  .map(
+                    layer => `${layer.name} ${WORDS[health.get(layer.id)?.verdict ?? 'unknown']}`
+                  )
+                  .join(', ')
               : 'No layer vanishing or exploding'
           }. The latest values are in the table below.`}
         />
@@ -101,7 +105,10 @@ export function GradientsPanel() {
                 <Scale range={range} />
               </th>
               <th scope="col">Norm</th>
-              <th scope="col" title="Size of an update relative to the weights; about 0.1 % is usual">
+              <th
+                scope="col"
+                title="Size of an update relative to the weights; about 0.1 % is usual"
+              >
                 Update
               </th>
               <th scope="col" title={RULE}>
@@ -125,7 +132,9 @@ export function GradientsPanel() {
                   <th scope="row">
                     <i
                       className="wb-swatch"
-                      style={palette ? { background: css(lineColour(palette, i, layers.length)) } : {}}
+                      style={
+                        palette ? { background: css(lineColour(palette, i, layers.length)) } : {}
+                      }
                     />
                     {layer.name}
                   </th>
@@ -137,7 +146,11 @@ export function GradientsPanel() {
                     </td>
                   )}
                   <td>{real(one?.norm)}</td>
-                  <td>{one?.ratio != null && one.ratio < 1e-3 ? real(one.ratio, 2) : percent(one?.ratio, 2)}</td>
+                  <td>
+                    {one?.ratio != null && one.ratio < 1e-3
+                      ? real(one.ratio, 2)
+                      : percent(one?.ratio, 2)}
+                  </td>
                   <td title={one?.why}>
                     <span className="wb-verdict" data-verdict={verdict}>
                       <span aria-hidden="true">{SIGNS[verdict]}</span> {WORDS[verdict]}

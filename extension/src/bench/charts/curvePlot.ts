@@ -5,7 +5,7 @@ import type { Series } from '../store/series';
 import type { Store } from '../store/store';
 import { css, type Palette } from '../theme';
 import type { ChartSource } from './chart';
-import { axis, powers, steps } from './look';
+import { axis, distribution, powers, steps, wholeRun } from './look';
 import { marksPlugin } from './marks';
 
 export interface Range {
@@ -76,11 +76,11 @@ export function curveSource(
           time: false,
           range: (_, min, max) => {
             const range = hooks.range();
-            return range ? [range.min, range.max] : [min ?? 0, Math.max(max ?? 0, (min ?? 0) + 10)];
+            return range ? [range.min, range.max] : wholeRun(min, max);
           }
         },
         y: {
-          distr: spec.log ? 3 : 1,
+          distr: distribution(spec.log),
           range: (_, min, max) => yRange(spec, min, max)
         }
       },
@@ -89,10 +89,7 @@ export function curveSource(
         axis(palette, {
           size: 46,
           space: 32,
-          values: (_, splits) =>
-            spec.log
-              ? powers(splits)
-              : splits.map(value => (value == null ? '' : spec.tick(value)))
+          values: (_, splits) => (spec.log ? powers(splits) : splits.map(value => spec.tick(value)))
         })
       ],
       series: [
@@ -136,5 +133,8 @@ function yRange(spec: CurveSpec, low: number | null, high: number | null): [numb
   const pad = (high - low || Math.abs(high) || 1) * 0.06;
   const [bottom, top] = spec.limits ?? [-Infinity, Infinity];
   // Losses and accuracies begin at zero; an axis that dips below would only mislead.
-  return [Math.max(bottom, low >= 0 ? Math.max(0, low - pad) : low - pad), Math.min(top, high + pad)];
+  return [
+    Math.max(bottom, low >= 0 ? Math.max(0, low - pad) : low - pad),
+    Math.min(top, high + pad)
+  ];
 }

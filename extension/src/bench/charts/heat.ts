@@ -32,7 +32,7 @@ export function decades(rows: readonly Float32Array[]): Decades {
   if (low > high) {
     return [-3, 0];
   }
-  const top = Math.ceil(high);
+  const top = Math.ceil(high) || 0;
   return [Math.min(Math.floor(low), top - 3), top];
 }
 

@@ -4,7 +4,7 @@ import { decimate } from '../store/decimate';
 import type { Store } from '../store/store';
 import { css, mix, type Palette, ramp, type Rgb } from '../theme';
 import type { ChartSource } from './chart';
-import { axis, powers, steps } from './look';
+import { axis, distribution, logRange, powers, steps, wholeRun } from './look';
 import { marksPlugin } from './marks';
 
 /** Deep layers stand out more; even the first stands clear of the paper. */
@@ -24,7 +24,10 @@ export function normsSource(
       const tables = ids.map(id => {
         const series = store.series.get(`grad_norm:${id}`);
         const line = series ? decimate(series, Math.max(50, width / 2)) : { x: [], smooth: [] };
-        return [line.x, line.smooth.map(v => (v !== null && v > 0 ? v : null))] as uPlot.AlignedData;
+        return [
+          line.x,
+          line.smooth.map(v => (v !== null && v > 0 ? v : null))
+        ] as uPlot.AlignedData;
       });
       return tables.length ? uPlot.join(tables) : [[]];
     },
@@ -34,11 +37,10 @@ export function normsSource(
       padding: [8, 10, 0, 0],
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: {
-        x: { time: false, range: (_, min, max) => [min ?? 0, Math.max(max ?? 0, (min ?? 0) + 10)] },
+        x: { time: false, range: (_, min, max) => wholeRun(min, max) },
         y: {
-          distr: 3,
-          range: (_, min, max) =>
-            min == null || max == null || min <= 0 ? [1e-4, 10] : [min / 1.5, max * 1.5]
+          distr: distribution(true),
+          range: (_, min, max) => logRange(min, max)
         }
       },
       axes: [

@@ -45,6 +45,14 @@ export function NumberField({ label, value, parse, nudge, problem, send, testid 
     }
   };
 
+  const leave = () => {
+    if (wrong) {
+      setDraft(null);
+    } else if (draft !== null) {
+      void commit(parsed);
+    }
+  };
+
   return (
     <div className="wb-number" data-wrong={wrong || undefined}>
       <label htmlFor={id}>{label}</label>
@@ -67,7 +75,7 @@ export function NumberField({ label, value, parse, nudge, problem, send, testid 
           aria-describedby={wrong ? `${id}-problem` : undefined}
           onChange={event => setDraft(event.target.value)}
           onKeyDown={onKeyDown}
-          onBlur={() => void (wrong ? setDraft(null) : draft !== null && commit(parsed))}
+          onBlur={leave}
         />
         <Button
           icon="plus"

@@ -12,7 +12,10 @@ export function Trouble() {
     return null;
   }
   const layer = nodes.find(node => node.id === error.layer)?.name ?? error.layer;
-  const where = [layer && `in layer ${layer}`, error.step != null && `at step ${count(error.step)}`];
+  const where = [
+    layer && `in layer ${layer}`,
+    error.step != null && `at step ${count(error.step)}`
+  ];
   return (
     <div className="wb-trouble" role="alert" data-testid="wb-trouble">
       <Icon name="alert" />

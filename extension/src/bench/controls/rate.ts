@@ -12,7 +12,9 @@ export function nudge(value: number, up: boolean): number {
     SERIES.map(m => Number(`${m}e${e}`))
   );
   const near = value * 1e-6;
-  const next = up ? around.find(x => x > value + near) : around.reverse().find(x => x < value - near);
+  const next = up
+    ? around.find(x => x > value + near)
+    : around.reverse().find(x => x < value - near);
   return next ?? value;
 }
 

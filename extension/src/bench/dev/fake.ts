@@ -31,7 +31,9 @@ export class FakeModel implements BenchModel {
   private timer: ReturnType<typeof setInterval> | null = null;
   private readonly perStep: number;
 
-  constructor(options: { network?: string; steps?: number; sick?: boolean; perTick?: number } = {}) {
+  constructor(
+    options: { network?: string; steps?: number; sick?: boolean; perTick?: number } = {}
+  ) {
     this.plan = sample(options.network ?? 'cnn');
     this.sick = options.sick ?? false;
     this.perStep = options.perTick ?? 6;
@@ -88,7 +90,12 @@ export class FakeModel implements BenchModel {
   }
 
   send(content: unknown): void {
-    const message = content as { kind: string; id: string; name: string; args: Record<string, unknown> };
+    const message = content as {
+      kind: string;
+      id: string;
+      name: string;
+      args: Record<string, unknown>;
+    };
     setTimeout(() => {
       if (message.kind === 'hello') {
         this.stream(true);
@@ -98,7 +105,7 @@ export class FakeModel implements BenchModel {
         const result = this.obey(message.name, message.args);
         this.tell({ kind: 'reply', id: message.id, ok: true, result, error: null });
       } catch (error) {
-        const { message: text, layer = null } = error as Refused;
+        const { message: text, layer = null } = error as Partial<Refused>;
         const reply = { type: 'EditError', message: text, layer };
         this.tell({ kind: 'reply', id: message.id, ok: false, result: null, error: reply });
       }
@@ -181,7 +188,13 @@ export class FakeModel implements BenchModel {
     this.plan = plan;
     this.set('graph', graphOf(plan, ++this.version));
     this.set('history', {
-      edits: this.log.map(({ before: _, after: __, ...entry }) => ({ ...entry })),
+      edits: this.log.map(({ seq, label, code, state, step }) => ({
+        seq,
+        label,
+        code,
+        state,
+        step
+      })),
       can_undo: this.log.some(entry => entry.state === 'applied'),
       can_redo: this.log.some(entry => entry.state === 'undone')
     });
@@ -242,7 +255,11 @@ export class FakeModel implements BenchModel {
     layers.forEach((node, i) => {
       const depth = layers.length - 1 - i;
       const size = this.sick ? 10 ** (-2.3 * depth) : 0.6 ** depth;
-      this.record(`grad_norm:${node.id}`, step, 0.8 * size * Math.sqrt(base) * Math.exp(0.5 * noise()));
+      this.record(
+        `grad_norm:${node.id}`,
+        step,
+        0.8 * size * Math.sqrt(base) * Math.exp(0.5 * noise())
+      );
       this.record(`update_ratio:${node.id}`, step, 0.0021 * size ** 0.3 * Math.exp(0.2 * noise()));
     });
     this.traits.status = {
@@ -296,7 +313,7 @@ export class FakeModel implements BenchModel {
     for (let i = 0; i < 360; i++) {
       const label = i % 10;
       const wrong = random() < part;
-      const to = wrong ? [8, 7, 1, 8, 9, 6, 5, 9, 1, 4][label] ?? 0 : label;
+      const to = wrong ? ([8, 7, 1, 8, 9, 6, 5, 9, 1, 4][label] ?? 0) : label;
       confusion[label * 10 + to] = (confusion[label * 10 + to] ?? 0) + 1;
     }
     const pixels = new Uint8Array(IMAGES * 64);

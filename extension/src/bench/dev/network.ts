@@ -187,7 +187,8 @@ export function applied(plan: Plan, edit: Edit): { plan: Plan; code: string; lab
       return {
         plan: { nodes, output: plan.output === after ? node.id : plan.output },
         code: `net.${edit.op}(${repr(edit.layer)}${where}${called(edit.name)})`,
-        label: edit.op === 'append' ? `Append ${node.name}` : `Insert ${node.name} after ${afterName}`
+        label:
+          edit.op === 'append' ? `Append ${node.name}` : `Insert ${node.name} after ${afterName}`
       };
     }
     case 'remove': {

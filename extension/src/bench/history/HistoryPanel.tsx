@@ -38,7 +38,9 @@ export function HistoryPanel() {
         />
       </div>
       {edits.length === 0 ? (
-        <p className="wb-empty">No edits yet. Add, change or remove a layer, even while it trains.</p>
+        <p className="wb-empty">
+          No edits yet. Add, change or remove a layer, even while it trains.
+        </p>
       ) : (
         <ol className="wb-edits" reversed>
           {[...edits].reverse().map(edit => (

@@ -29,12 +29,7 @@ const orNull = (x: number | undefined) => (x !== undefined && Number.isFinite(x)
  * The points of `series` between two steps, at most about two per bucket: the extremes of each
  * bucket, so that no spike is lost, each with the smoothed value of its step.
  */
-export function decimate(
-  series: Series,
-  buckets: number,
-  from = -Infinity,
-  to = Infinity
-): Line {
+export function decimate(series: Series, buckets: number, from = -Infinity, to = Infinity): Line {
   const line: Line = { x: [], raw: [], smooth: [] };
   const { steps, values, smooth, length } = series;
   // One point more on either side lets lines run off the edge of a zoomed chart.

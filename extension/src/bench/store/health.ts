@@ -90,10 +90,16 @@ export function judge(
     return verdict('exploding', `Gradient norm ${real(norm)} is above ${real(EXPLODING, 1)}.`);
   }
   if (usual && norm > SURGE * usual) {
-    return verdict('exploding', `Gradient norm is ${Math.round(norm / usual)} times its usual size.`);
+    return verdict(
+      'exploding',
+      `Gradient norm is ${Math.round(norm / usual)} times its usual size.`
+    );
   }
   if (norm < VANISHING * largest) {
-    return verdict('vanishing', `Gradient norm is ${real(norm / largest, 1)} of the largest layer’s.`);
+    return verdict(
+      'vanishing',
+      `Gradient norm is ${real(norm / largest, 1)} of the largest layer’s.`
+    );
   }
   return verdict('ok', `Gradient norm ${real(norm)}.`);
 }

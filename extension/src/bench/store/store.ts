@@ -10,7 +10,7 @@ import { Series } from './series';
 
 export type Topic = keyof Traits | 'series' | 'marks' | 'predictions';
 
-export interface Predictions extends Omit<PredictionsMessage, 'kind' | 'images'> {
+export interface Predictions extends Omit<PredictionsMessage, 'images'> {
   confusion: Int32Array;
   pixels: Uint8Array | null;
 }
@@ -81,7 +81,7 @@ export class Store {
 
   /** Images travel only when they changed; until then the ones known stay. */
   takePredictions(message: PredictionsMessage, buffers: readonly Binary[]): void {
-    const { kind: _, images, ...rest } = message;
+    const { images, ...rest } = message;
     const confusion = buffers[0] ? int32(buffers[0]) : new Int32Array();
     const size = rest.n * rest.channels * rest.height * rest.width;
     const fresh = images && buffers[1] ? uint8(buffers[1]) : null;
