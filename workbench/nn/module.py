@@ -64,7 +64,7 @@ class Module:
             if name in space and name not in members:
                 del space[name]  # an ordinary attribute gives way
             self.register_parameter(name, value)
-        elif isinstance(value, Module):
+        elif isinstance(value, Module) and (not members or members.get(name) != PARAMETER):
             if members is None:
                 raise AttributeError("cannot assign module before Module.__init__() call")
             self._enter(name, value, MODULE)

@@ -28,7 +28,8 @@ def _norm(array: Any, norm_type: float) -> float:
         return float(xp.abs(array).max())
     if norm_type == 2 and array.dtype.kind == "f":
         flat = array.reshape(-1)
-        total = float(xp.dot(flat, flat))
+        with np.errstate(all="ignore"):
+            total = float(xp.dot(flat, flat))
         if 1e-30 < total < 1e30:  # in float32's comfortable range; else once more, carefully
             return math.sqrt(total)
     wide = xp.abs(array).astype(np.float64)
