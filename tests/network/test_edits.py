@@ -443,3 +443,36 @@ def test_unseeded_specs_are_drawn_from_the_network(weights):
     wb.manual_seed(0)
     a.append(LayerSpec("Linear", {"out_features": 4}))  # an edit must not move anybody's stream
     assert wb.randn(3).tolist() == first
+
+
+def test_modules_that_cannot_be_seeded_or_prepared(make, snapshot):
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(wb.ones(1))
+
+        def forward(self, x):
+            return x * self.scale
+
+    class Grumpy(Bare):
+        def reset_parameters(self):
+            raise RuntimeError("not today")
+
+    class Moody(Bare):
+        calls = 0
+
+        def reset_parameters(self):
+            type(self).calls += 1
+            if type(self).calls > 1:
+                raise RuntimeError("once is enough")
+
+    net = make("mlp")
+    before = snapshot(net)
+    with pytest.raises(EditError, match="no reset_parameters"):
+        net.append(Bare(), seed=1)
+    with pytest.raises(EditError, match="failed: not today"):
+        net.append(Grumpy(), seed=1)
+    with pytest.raises(EditError, match="once is enough"):
+        net.append(Moody(), seed=1)
+    assert snapshot(net) == before
+    net.append(Bare())

@@ -83,6 +83,15 @@ def test_every_entry_can_be_made_from_its_form(entry, weights):
     assert tuple(net(x).shape) == (3, *node["shape"])
 
 
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.type)
+def test_a_seed_means_the_same_for_a_spec_and_a_module(entry, weights):
+    by_spec, by_module = network_for(entry), network_for(entry)
+    by_spec.append(LayerSpec(entry.type, start_arguments(entry)), seed=11)
+    scope = {"nn": nn, "wb": wb}
+    by_module.append(eval(expression(by_spec["n1"]), scope), seed=11)
+    assert weights(by_spec) == weights(by_module)
+
+
 @pytest.mark.parametrize(
     ("kind", "args", "words"),
     [

@@ -60,9 +60,7 @@ class LayerSpec:
         """The layer, initialised from `seed`. Raises EditError when arguments are missing."""
         full = self.entry.complete(self.args, None)
         with random.fork(seed):
-            module = self.entry.build(full, dtype)
-        initialise(module, seed)
-        return module
+            return self.entry.build(full, dtype)
 
     @property
     def code(self) -> str:
@@ -117,13 +115,18 @@ class LayerSpec:
 def initialise(module: nn.Module, seed: int) -> None:
     """Draw all parameters below `module` anew from `seed`, in the order of its modules.
 
-    Raises EditError when a module that owns parameters has no `reset_parameters`.
+    Raises EditError when a module that owns parameters has no `reset_parameters`, or it fails.
     """
     with random.fork(seed):
         for inner in module.modules():
             reset = getattr(inner, "reset_parameters", None)
             if callable(reset):
-                reset()
+                try:
+                    reset()
+                except Exception as error:
+                    raise EditError(
+                        f"reset_parameters() of {type(inner).__name__} failed: {error}"
+                    ) from error
             elif any(True for _ in inner.parameters(recurse=False)):
                 raise EditError(
                     f"{type(inner).__name__} has parameters but no reset_parameters(), so a seed "
