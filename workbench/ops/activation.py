@@ -55,7 +55,7 @@ def sigmoid(xp, input, /):
     return out * input.dtype.type(0.5) + input.dtype.type(0.5)
 
 
-sigmoid.vjp(input=lambda F, g, out: g * (out * (1 - out)))
+sigmoid.vjp(input=lambda F, g, out: g * F.conj(out * (1 - out)))
 
 
 @op(accepts="fc", namespace=_NN, samples=unary())
@@ -66,7 +66,7 @@ def silu(xp, input, /):
 
 def _silu_rule(F, g, input):
     s = F.sigmoid(input)
-    return g * (s * (1 + input * (1 - s)))
+    return g * F.conj(s * (1 + input * (1 - s)))
 
 
 silu.vjp(input=_silu_rule)
@@ -128,7 +128,14 @@ def erf_values(xp, x):
 @op(accepts="f", inplace=True, dtype="float", samples=unary())
 def erf(xp, input, /):
     """The error function, 2/sqrt(pi) times the integral of exp(-t²) from 0."""
-    return erf_values(xp, input)
+    small = xp.where(xp.abs(input) < 0.5, input, input.dtype.type(0))
+    # near 0 the series keeps the relative precision that 1 - erfc(x) would lose
+    square, term, series = small * small, small, small
+    for n in range(1, 13 if input.dtype.itemsize > 4 else 7):
+        term = term * square * input.dtype.type(-1 / n)
+        series = series + term / input.dtype.type(2 * n + 1)
+    near = series * input.dtype.type(2 / math.sqrt(math.pi))
+    return xp.where(xp.abs(input) < 0.5, near, erf_values(xp, input))
 
 
 erf.vjp(input=lambda F, g, input: g * (F.exp(-(input * input)) * (2 / math.sqrt(math.pi))))

@@ -128,7 +128,7 @@ def conv2d(xp, input, weight, bias=None, /, stride=1, padding=0, dilation=1, gro
     if groups == 1:
         out = xp.matmul(weight.reshape(out_channels, -1), columns)
     else:
-        per = columns.reshape(n, groups, -1, oh * ow)
+        per = columns.reshape(n, groups, columns.shape[1] // groups, oh * ow)
         out = xp.matmul(weight.reshape(groups, out_channels // groups, -1), per)
     out = out.reshape(n, out_channels, oh, ow)
     if bias is not None:
@@ -138,10 +138,10 @@ def conv2d(xp, input, weight, bias=None, /, stride=1, padding=0, dilation=1, gro
 
 conv2d.vjp(
     input=lambda F, g, weight, input_shape, stride, padding, dilation, groups: F.conv2d_input(
-        g, weight, input_shape, stride, padding, dilation, groups
+        g, F.conj(weight), input_shape, stride, padding, dilation, groups
     ),
     weight=lambda F, g, input, weight_shape, stride, padding, dilation, groups: F.conv2d_weight(
-        input, g, weight_shape, stride, padding, dilation, groups
+        F.conj(input), g, weight_shape, stride, padding, dilation, groups
     ),
     bias=lambda F, g: F.sum(g, (0, 2, 3), False),
 )
@@ -208,7 +208,7 @@ def conv2d_weight(xp, input, other, /, shape, stride, padding, dilation, groups)
     n, _, oh, ow = other.shape
     columns, _ = _columns(xp, input, shape[2:], pair(stride), pair(padding), pair(dilation))
     g = other.reshape(n, groups, out_channels // groups, oh * ow)
-    columns = columns.reshape(n, groups, -1, oh * ow)
+    columns = columns.reshape(n, groups, columns.shape[1] // groups, oh * ow)
     if groups == 1:
         out = xp.tensordot(g[:, 0], columns[:, 0], axes=((0, 2), (0, 2)))
     else:

@@ -192,19 +192,37 @@ def abs_op(xp, input, /):
 abs_op.vjp(input=lambda F, g, input: g * F.sgn(input))
 
 
+def _direction(xp, x):
+    if x.dtype.kind == "b":
+        return x.copy()
+    out = xp.sign(x)
+    return xp.where(x == x, out, out.dtype.type(0)) if x.dtype.kind in "fc" else out  # nan: 0
+
+
 @op(inplace=True, dtype="promote", samples=unary(gap=0.05))
 def sgn(xp, input, /):
     """Sign; of complex numbers, the direction x / |x| (0 at 0)."""
-    return input.copy() if input.dtype.kind == "b" else xp.sign(input)
+    return _direction(xp, input)
 
 
-sgn.vjp(input=lambda F, g: g * 0)  # real inputs; complex ones belong to the complex family
+def _sgn_rule(F, g, input, out):
+    if getattr(input, "array", input).dtype.kind != "c":
+        return g * 0
+    # along the direction nothing changes; across it, g / |x|
+    length = F.abs(input)
+    zero = length == 0
+    length = F.where(zero, length + 1, length)
+    along = F.real(g * F.conj(out)) * out
+    return F.where(zero, g * 0, (g - along) / length)
+
+
+sgn.vjp(input=_sgn_rule)
 
 
 @op(accepts="biuf", inplace=True, dtype="promote", samples=unary(gap=0.05))
 def sign(xp, input, /):
     """Elementwise sign: -1, 0 or 1."""
-    return input.copy() if input.dtype.kind == "b" else xp.sign(input)
+    return _direction(xp, input)
 
 
 sign.vjp(input=lambda F, g: g * 0)
@@ -246,7 +264,7 @@ def exp2(xp, input, /):
     return xp.exp2(input)
 
 
-exp2.vjp(input=lambda F, g, out: g * (out * math.log(2)))
+exp2.vjp(input=lambda F, g, out: g * F.conj(out * math.log(2)))
 
 
 @op(inplace=True, ufunc="expm1", dtype="float", samples=unary(), expr="expm1(x)")
@@ -273,7 +291,7 @@ def log2(xp, input, /):
     return xp.log2(input)
 
 
-log2.vjp(input=lambda F, g, input: g / (input * math.log(2)))
+log2.vjp(input=lambda F, g, input: g / F.conj(input * math.log(2)))
 
 
 @op(inplace=True, ufunc="log10", dtype="float", samples=unary(0.2, 3), expr="log10(x)")
@@ -282,7 +300,7 @@ def log10(xp, input, /):
     return xp.log10(input)
 
 
-log10.vjp(input=lambda F, g, input: g / (input * math.log(10)))
+log10.vjp(input=lambda F, g, input: g / F.conj(input * math.log(10)))
 
 
 @op(inplace=True, ufunc="log1p", dtype="float", samples=unary(-0.5, 3), expr="log1p(x)")

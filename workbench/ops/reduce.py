@@ -175,7 +175,7 @@ def _prod_rule(F, g, input, input_shape, dim, keepdim):
     for i in range(n - 1, 0, -1):
         right.append(right[-1] * F.narrow(input, where, i, 1))
     others = F.cat([a * b for a, b in zip(left, reversed(right), strict=True)], where)
-    return _spread(F, g, input_shape, where, keepdim) * others
+    return _spread(F, g, input_shape, where, keepdim) * F.conj(others)
 
 
 prod.vjp(input=_prod_rule)
@@ -376,7 +376,7 @@ def logsumexp(xp, input, /, dim, keepdim=False):
 logsumexp.vjp(
     input=lambda F, g, input, out, input_shape, dim, keepdim: (
         _spread(F, g, input_shape, dim, keepdim)
-        * F.exp(input - _spread(F, out, input_shape, dim, keepdim))
+        * F.conj(F.exp(input - _spread(F, out, input_shape, dim, keepdim)))
     )
 )
 

@@ -482,7 +482,9 @@ repeat_tiles.vjp(input=_repeat_rule)
     method=False,
     function=False,
     oracle=False,
-    samples=lambda make: iter([Sample(make(2, 3), np.dtype("float32"), grad=False)]),
+    samples=lambda make: iter(
+        [Sample(make(2, 3), np.dtype("float32"), grad=False), Sample(make(3), np.dtype("float64"))]
+    ),
 )
 def to_dtype(xp, input, /, dtype):
     """A copy in another dtype (a NumPy dtype), on the tape."""

@@ -199,6 +199,11 @@ def reachable(roots: Sequence[Any], targets: set[int]) -> set[int]:
     return useful
 
 
+def _cast(g: Any, dtype: np.dtype, taped: bool) -> Any:
+    """A gradient in its tensor's dtype: a real part, or one that met a wider constant, may differ."""
+    return (_taped_space() if taped else raw_space(g)).cast(g, dtype)
+
+
 def accumulate(leaves: dict[int, list[Any]], taped: bool) -> None:
     """Add gradients to the leaves' `.grad`, running their hooks."""
     from .tensor import Tensor, wrap
@@ -207,6 +212,8 @@ def accumulate(leaves: dict[int, list[Any]], taped: bool) -> None:
         _, entry = leaves.popitem()
         leaf, g = entry
         entry.clear()
+        if (g.array if taped else g).dtype is not leaf.array.dtype:
+            g = _cast(g, leaf.array.dtype, taped)
         hooks = leaf._hooks
         if hooks:
             for hook in list(hooks):
@@ -368,12 +375,13 @@ def grad(
     for t in inputs:
         if t.edge is nodes.LEAF:
             entry = leaves.get(id(t))
-            g = None if entry is None else entry[1]
+            g = None if entry is None else _cast(entry[1], t.array.dtype, create_graph)
             if g is not None and t._hooks:
                 for hook in list(t._hooks):
                     g = call_hook(hook, g, create_graph)
         else:
             g = seen.get(t.edge.seq)
+            g = None if g is None else _cast(g, t.array.dtype, create_graph)
         if g is None:
             if materialize_grads:
                 results.append(wrap(np.zeros(t.array.shape, t.array.dtype)))

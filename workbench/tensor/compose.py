@@ -134,7 +134,7 @@ _clamp = raw("clamp")
 
 
 @function("", "clamp", "clip")
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Each element limited to [min, max] (numbers or tensors); where min > max, max.
 
     Raises RuntimeError when both limits are missing.

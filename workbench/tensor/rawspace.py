@@ -113,6 +113,15 @@ class TapedSpace:
         return raw_signature("to_dtype")(g, dtype)
 
     @staticmethod
+    def conj(x: Any) -> Any:
+        """The complex conjugate; real tensors and numbers come back as they are."""
+        if not hasattr(x, "array"):
+            return x.conjugate()
+        from .binding import raw_signature
+
+        return raw_signature("conj")(x) if x.array.dtype.kind == "c" else x
+
+    @staticmethod
     def cast_bool(flags: Any, like: Any) -> Any:
         """A bool tensor as 0 and 1 in the dtype of `like`, a constant."""
         from .tensor import wrap
