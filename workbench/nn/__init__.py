@@ -1,5 +1,7 @@
 """Layers: torch.nn's classes, `nn.functional`, `nn.init` and `nn.utils`."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import (
     activation,
     containers,
@@ -22,6 +24,10 @@ from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedPara
 _FAMILIES = (activation, conv, dropout, embedding, linear, loss, norm, pooling, shape)
 _layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}
 globals().update(_layers)
+if TYPE_CHECKING:  # the layers' names are found above, not written out
+
+    def __getattr__(name: str) -> Any: ...
+
 
 __all__ = [
     "Buffer",
