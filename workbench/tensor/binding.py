@@ -111,7 +111,6 @@ def _compile(bound: Bound, piece: str) -> Any:
         "ufunc": getattr(np, bound.op.ufunc) if bound.op.ufunc else None, "asarray": _asarray,
         "explained": explained, "refuse_dtype": refuse_dtype, "widened": widened(bound.op),
         "default": SimpleNamespace(**{p.name: p.default for p in bound.op.params if not p.required}),
-        "explained": explained, "refuse_dtype": refuse_dtype, "widened": widened(bound.op),
         "pick": _pick, "result": _result_type(bound.op), "Parts": Parts,
         **{f"rule_{name}": rule for name, rule in bound.op.rules.items()},
     }  # fmt: skip
