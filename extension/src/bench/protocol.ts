@@ -20,6 +20,8 @@ export interface GraphNode {
   parameters: number;
   flops: number;
   frozen: boolean;
+  /** Whether it leads to the output; others are not computed. */
+  live?: boolean;
   repr: string;
   configurable: boolean;
 }
@@ -65,21 +67,26 @@ export interface LayerSpec {
   args: Args;
 }
 
+/** Leave to remake the layers after the edit so that they fit. */
+interface Fit {
+  adapt?: boolean;
+}
+
 export type Edit =
-  | {
+  | ({
       op: 'insert';
       layer: LayerSpec;
       after?: string;
       before?: string;
       name: string | null;
       seed: null;
-    }
+    } & Fit)
   | { op: 'append'; layer: LayerSpec; name: string | null }
-  | { op: 'remove'; layer: string }
-  | { op: 'replace'; layer: string; with: LayerSpec }
+  | ({ op: 'remove'; layer: string } & Fit)
+  | ({ op: 'replace'; layer: string; with: LayerSpec } & Fit)
   | { op: 'rename'; layer: string; name: string }
   | { op: 'freeze'; layer: string; frozen: boolean }
-  | { op: 'rewire'; layer: string; inputs: string[] };
+  | ({ op: 'rewire'; layer: string; inputs: string[] } & Fit);
 
 export interface Preview {
   ok: boolean;
@@ -89,6 +96,8 @@ export interface Preview {
   flops: [number, number];
   shapes: Record<string, number[]>;
   changes: string[];
+  /** Replaced layers whose weights stay. */
+  kept?: string[];
   delta: number | null;
 }
 
@@ -121,7 +130,7 @@ export interface Status {
   steps_total: number | null;
   epoch: number;
   lr: number;
-  batch_size: number;
+  batch_size: number | null;
   eta_s: number | null;
   steps_per_s: number | null;
   loss: number | null;

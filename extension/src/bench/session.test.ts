@@ -31,6 +31,7 @@ describe('a session with a kernel', () => {
     const before = session.store.predictions;
     void session.run('start');
     await settle();
+    await settle();
     expect(session.store.predictions?.step).toBeGreaterThan(before?.step ?? 0);
     expect(session.store.predictions?.pixels).toBe(before?.pixels);
   });

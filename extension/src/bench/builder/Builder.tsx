@@ -1,13 +1,13 @@
 /** The network as a picture, and beside it the palette or the form of the selected layer. */
 import { ReactFlowProvider } from '@xyflow/react';
 import { useCallback, useMemo, useReducer, useState } from 'react';
-import type { CommandError } from '../client';
 import { count } from '../format';
 import { useGraph, useHistory, useSession } from '../hooks';
 import type { Edit } from '../protocol';
-import { Button, Hidden, Refusal } from '../shell/parts';
+import { Button, Hidden } from '../shell/parts';
 import { Canvas } from './Canvas';
 import { Inspector } from './Inspector';
+import { Refused, type RefusedEdit } from './Refused';
 import { reduce, settle, START } from './state';
 import { BuilderContext } from './useBuilder';
 import { describe } from './words';
@@ -17,21 +17,21 @@ export function Builder() {
   const graph = useGraph();
   const history = useHistory();
   const [raw, act] = useReducer(reduce, START);
-  const [problem, refuse] = useState<CommandError | null>(null);
+  const [refused, refuse] = useState<RefusedEdit | null>(null);
   const state = useMemo(() => settle(raw, graph), [raw, graph]);
   const apply = useCallback(
     async (edit: Edit) => {
-      const refused = await session.edit(edit);
-      if (!refused) {
+      const problem = await session.edit(edit);
+      if (!problem) {
         refuse(null);
       }
-      return refused;
+      return problem;
     },
     [session]
   );
   const tools = useMemo(
-    () => ({ graph, state, act, apply, problem, refuse }),
-    [graph, state, act, apply, problem, refuse]
+    () => ({ graph, state, act, apply, refused, refuse }),
+    [graph, state, act, apply, refused, refuse]
   );
   const parameters = graph.nodes.reduce((sum, node) => sum + node.parameters, 0);
 
@@ -71,11 +71,9 @@ export function Builder() {
           <ReactFlowProvider>
             <Canvas />
           </ReactFlowProvider>
-          {problem && (
+          {refused && (
             <div className="wb-stage-problem">
-              <Refusal urgent onClose={() => refuse(null)}>
-                {problem.message}
-              </Refusal>
+              <Refused {...refused} onClose={() => refuse(null)} />
             </div>
           )}
         </div>

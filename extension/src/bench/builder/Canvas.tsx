@@ -2,7 +2,6 @@
 import { type Connection, MarkerType, ReactFlow, useReactFlow } from '@xyflow/react';
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef } from 'react';
 import { useCatalogue, useSession, useSize } from '../hooks';
-import { asProblem } from '../session';
 import { Button } from '../shell/parts';
 import { EndPill, InputPill } from './Pills';
 import { flowEdges, flowNodes, type FlowNode, type WireEdge } from './flow';
@@ -13,6 +12,7 @@ import { END, layout } from './layout';
 import { type Direction, neighbour } from './navigate';
 import { makesLoop, nameOf } from './state';
 import { useBuilder } from './useBuilder';
+import { ask } from './useCheck';
 import { useHealth } from './useHealth';
 import { Wire } from './Wire';
 
@@ -25,7 +25,7 @@ const calm = () =>
 
 export function Canvas() {
   const session = useSession();
-  const { graph, state, act, apply, problem, refuse } = useBuilder();
+  const { graph, state, act, apply, refused, refuse } = useBuilder();
   const catalogue = useCatalogue();
   const health = useHealth();
   const flow = useReactFlow<FlowNode, WireEdge>();
@@ -35,8 +35,8 @@ export function Canvas() {
 
   const placed = useMemo(() => layout(graph), [graph]);
   const nodes = useMemo(
-    () => flowNodes(graph, placed, catalogue, state.selected, problem?.layer ?? null),
-    [graph, placed, catalogue, state.selected, problem]
+    () => flowNodes(graph, placed, catalogue, state.selected, refused?.problem.layer ?? null),
+    [graph, placed, catalogue, state.selected, refused]
   );
   const adding = state.selected === null || state.chosen !== null ? state.place : null;
   const edges = useMemo(
@@ -92,9 +92,10 @@ export function Canvas() {
       event.preventDefault();
       if (id !== END && id !== graph.input.id) {
         const next = neighbour(placed, id, 'ArrowUp') ?? graph.input.id;
-        void apply({ op: 'remove', layer: id }).then(refused => {
-          refuse(refused);
-          if (!refused) {
+        const edit = { op: 'remove' as const, layer: id };
+        void apply(edit).then(problem => {
+          refuse(problem && { problem, edit });
+          if (!problem) {
             act({ do: 'select', layer: next });
             requestAnimationFrame(() => focus(next));
           }
@@ -117,12 +118,9 @@ export function Canvas() {
     const inputs = [...layer.inputs];
     inputs[slot] = source;
     const edit = { op: 'rewire' as const, layer: target, inputs };
-    try {
-      await session.client.check(edit);
-      refuse(await apply(edit));
-    } catch (error) {
-      refuse(asProblem(error));
-    }
+    const { problem } = await ask(session.client, edit);
+    const found = problem ?? (await apply(edit));
+    refuse(found && { problem: found, edit });
   };
 
   return (

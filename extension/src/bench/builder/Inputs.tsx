@@ -2,8 +2,9 @@
 import { useId, useState } from 'react';
 import type { CommandError } from '../client';
 import { shape } from '../format';
-import type { Edit, GraphNode } from '../protocol';
+import type { GraphNode } from '../protocol';
 import { Button, Refusal } from '../shell/parts';
+import { fitting } from './fitting';
 import { Outcome } from './Outcome';
 import { makesLoop } from './state';
 import { useBuilder } from './useBuilder';
@@ -15,7 +16,8 @@ export function Inputs({ layer, joins }: { layer: GraphNode; joins: boolean }) {
   const [inputs, setInputs] = useState(layer.inputs);
   const [refused, setRefused] = useState<CommandError | null>(null);
   const changed = inputs.join() !== layer.inputs.join();
-  const edit: Edit = { op: 'rewire', layer: layer.id, inputs };
+  const [fit, setFit] = useState(false);
+  const edit = fitting({ op: 'rewire', layer: layer.id, inputs }, fit);
   const check = useCheck(changed ? edit : null);
   const sources = [
     { id: graph.input.id, name: 'input', shape: graph.input.shape },
@@ -57,7 +59,7 @@ export function Inputs({ layer, joins }: { layer: GraphNode; joins: boolean }) {
         </div>
       ))}
       {refused && <Refusal urgent>{refused.message}</Refusal>}
-      {changed && <Outcome check={check} />}
+      {changed && <Outcome check={check} fit={fit} onFit={setFit} />}
       <div className="wb-actions">
         {changed && (
           <>

@@ -34,6 +34,7 @@ export const LayerNode = memo(function LayerNode({ id, data }: NodeProps<LayerFl
         data-layer-type={layer.type}
         data-tall={layer.parameters > 0 || undefined}
         data-frozen={layer.frozen || undefined}
+        data-unused={layer.live === false || undefined}
         data-trouble={trouble || undefined}
         data-health={verdict}
         aria-pressed={selected}

@@ -1,24 +1,25 @@
 /** The selected layer: its facts, its arguments, and everything one can do with it. */
 import { type FormEvent, useId, useState } from 'react';
-import type { CommandError } from '../client';
 import { count, percent, real, shape, short } from '../format';
 import type { Edit, GraphNode, LayerType } from '../protocol';
-import { Button, Code, Refusal } from '../shell/parts';
+import { Button, Code } from '../shell/parts';
 import { RULE, SIGNS, WORDS } from '../store/health';
 import { argsOf, draftOf } from './args';
 import { Fields } from './Fields';
 import { Inputs } from './Inputs';
 import { Outcome } from './Outcome';
+import { Refused, type RefusedEdit } from './Refused';
+import { fitting } from './fitting';
 import { useBuilder } from './useBuilder';
 import { useCheck } from './useCheck';
 import { useHealth } from './useHealth';
 
 export function LayerPanel({ layer, type }: { layer: GraphNode; type: LayerType | undefined }) {
   const { act, apply } = useBuilder();
-  const [refused, setRefused] = useState<CommandError | null>(null);
+  const [refused, setRefused] = useState<RefusedEdit | null>(null);
   const make = async (edit: Edit) => {
     const problem = await apply(edit);
-    setRefused(problem);
+    setRefused(problem && { problem, edit });
     return problem === null;
   };
   return (
@@ -36,11 +37,7 @@ export function LayerPanel({ layer, type }: { layer: GraphNode; type: LayerType 
       </div>
       <div className="wb-panel-body">
         <Facts layer={layer} />
-        {refused && (
-          <Refusal urgent onClose={() => setRefused(null)}>
-            {refused.message}
-          </Refusal>
-        )}
+        {refused && <Refused {...refused} onClose={() => setRefused(null)} />}
         {layer.configurable && type ? (
           type.params.length > 0 && (
             <Configure key={JSON.stringify(layer.args)} layer={layer} type={type} make={make} />
@@ -140,7 +137,8 @@ function Configure({ layer, type, make }: EditProps & { type: LayerType }) {
   const { args, problems } = argsOf(type, draft);
   const changed = JSON.stringify(draft) !== JSON.stringify(start);
   const ready = changed && Object.keys(problems).length === 0;
-  const edit: Edit = { op: 'replace', layer: layer.id, with: { type: layer.type, args } };
+  const [fit, setFit] = useState(false);
+  const edit = fitting({ op: 'replace', layer: layer.id, with: { type: layer.type, args } }, fit);
   const check = useCheck(ready ? edit : null);
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -153,7 +151,7 @@ function Configure({ layer, type, make }: EditProps & { type: LayerType }) {
       <Fields type={type} args={layer.args} draft={draft} problems={problems} onChange={setDraft} />
       {changed && (
         <>
-          <Outcome check={check} />
+          <Outcome check={check} fit={fit} onFit={setFit} />
           <div className="wb-actions">
             <button
               type="submit"
@@ -200,7 +198,7 @@ function Rename({ layer, make }: EditProps) {
       </div>
       {changed && (
         <>
-          <Outcome check={check} />
+          <Outcome check={check} fit={false} onFit={() => undefined} />
           <div className="wb-actions">
             <button
               type="submit"

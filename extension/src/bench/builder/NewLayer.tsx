@@ -5,6 +5,7 @@ import type { LayerType } from '../protocol';
 import { Button, Refusal } from '../shell/parts';
 import { argsOf, draftOf } from './args';
 import { Fields } from './Fields';
+import { fitting } from './fitting';
 import { Outcome } from './Outcome';
 import { nameOf, placeWords, placing } from './state';
 import { useBuilder } from './useBuilder';
@@ -18,9 +19,10 @@ export function NewLayer({ type }: { type: LayerType }) {
   const [name, setName] = useState('');
   const [refused, setRefused] = useState<CommandError | null>(null);
   const [busy, setBusy] = useState(false);
+  const [fit, setFit] = useState(false);
   const { args, problems } = argsOf(type, draft);
   const ready = Object.keys(problems).length === 0;
-  const edit = placing(state, { type: type.type, args }, name);
+  const edit = fitting(placing(state, { type: type.type, args }, name), fit);
   const check = useCheck(ready ? edit : null);
   const verb = state.replacing ? 'Replace' : state.place.at === 'end' ? 'Append' : 'Insert';
 
@@ -105,7 +107,7 @@ export function NewLayer({ type }: { type: LayerType }) {
             {refused.message}
           </Refusal>
         ) : (
-          <Outcome check={check} />
+          <Outcome check={check} fit={fit} onFit={setFit} />
         )}
         <div className="wb-actions">
           <button

@@ -1,7 +1,11 @@
 /** What the builder is about: which layer is selected, where the next one goes, what is replaced. */
 import type { Edit, Graph, LayerSpec } from '../protocol';
 
-export type Place = { at: 'end' } | { at: 'after' | 'before'; layer: string };
+export type Place =
+  | { at: 'end' }
+  | { at: 'after' | 'before'; layer: string }
+  /** On one wire of several: from `source` to `layer`. */
+  | { at: 'between'; source: string; layer: string };
 
 export interface BuilderState {
   selected: string | null;
@@ -49,7 +53,9 @@ export function settle(state: BuilderState, graph: Graph): BuilderState {
   if (!known(state.selected) || !known(state.replacing)) {
     return START;
   }
-  return place.at !== 'end' && !known(place.layer) ? { ...state, place: { at: 'end' } } : state;
+  const lost =
+    place.at !== 'end' && (!known(place.layer) || (place.at === 'between' && !known(place.source)));
+  return lost ? { ...state, place: { at: 'end' } } : state;
 }
 
 /** The edit that puts a new layer where the state says. */
@@ -62,28 +68,41 @@ export function placing(state: BuilderState, layer: LayerSpec, name: string): Ed
   if (place.at === 'end') {
     return { op: 'append', layer, name: called };
   }
-  return { op: 'insert', layer, [place.at]: place.layer, name: called, seed: null };
+  const where =
+    place.at === 'between'
+      ? { after: place.source, before: place.layer }
+      : { [place.at]: place.layer };
+  return { op: 'insert', layer, ...where, name: called, seed: null };
 }
 
-/** The place on a wire: before its reader where that is plain, else after its source. */
+/** The place on a wire, in the plainest words that mean this wire alone. */
 export function onWire(graph: Graph, source: string, target: string): Place {
   const reader = graph.nodes.find(node => node.id === target);
   const readers = graph.nodes.filter(node => node.inputs.includes(source)).length;
   if (!reader) {
     return { at: 'end' };
   }
-  return readers > 1 && reader.inputs.length === 1
+  if (readers === 1) {
+    return { at: 'after', layer: source };
+  }
+  return reader.inputs.length === 1
     ? { at: 'before', layer: target }
-    : { at: 'after', layer: source };
+    : { at: 'between', source, layer: target };
 }
 
 export function nameOf(graph: Graph, id: string): string {
   return graph.nodes.find(node => node.id === id)?.name ?? (id === graph.input.id ? 'input' : id);
 }
 
-/** "at the end", "after conv1", "before fc2". */
+/** "at the end", "after conv1", "before fc2", "between a and b". */
 export function placeWords(graph: Graph, place: Place): string {
-  return place.at === 'end' ? 'at the end' : `${place.at} ${nameOf(graph, place.layer)}`;
+  if (place.at === 'end') {
+    return 'at the end';
+  }
+  const name = nameOf(graph, place.layer);
+  return place.at === 'between'
+    ? `between ${nameOf(graph, place.source)} and ${name}`
+    : `${place.at} ${name}`;
 }
 
 /** Would `target` reading `source` close a loop? */

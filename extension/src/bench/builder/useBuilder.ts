@@ -2,6 +2,7 @@
 import { createContext, type Dispatch, useContext } from 'react';
 import type { CommandError } from '../client';
 import type { Edit, Graph } from '../protocol';
+import type { RefusedEdit } from './Refused';
 import type { Action, BuilderState } from './state';
 
 export interface BuilderTools {
@@ -9,10 +10,10 @@ export interface BuilderTools {
   state: BuilderState;
   act: Dispatch<Action>;
   /** Why the latest thing done on the picture was refused. */
-  problem: CommandError | null;
+  refused: RefusedEdit | null;
   apply: (edit: Edit) => Promise<CommandError | null>;
   /** Says why something done on the picture of the network was refused. */
-  refuse: (problem: CommandError | null) => void;
+  refuse: (refused: RefusedEdit | null) => void;
 }
 
 export const BuilderContext = createContext<BuilderTools | null>(null);

@@ -21,6 +21,7 @@ export function nodeLabel(node: GraphNode, health: string): string {
     `output ${shape(node.shape)}`,
     node.parameters ? `${count(node.parameters)} parameters` : 'no parameters',
     node.frozen ? 'frozen' : '',
+    node.live === false ? 'unused, does not lead to the output' : '',
     health && health !== 'healthy' ? `gradient ${health}` : ''
   ]
     .filter(Boolean)

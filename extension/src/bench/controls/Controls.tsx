@@ -38,15 +38,17 @@ export function Controls() {
           problem="A number ≥ 0, as 0.001 or 3e-4"
           send={lr => session.run('set_lr', { lr })}
         />
-        <NumberField
-          label="Batch"
-          testid="wb-batch"
-          value={status.batch_size}
-          parse={parseBatch}
-          nudge={(n, up) => (up ? n * 2 : Math.max(1, Math.floor(n / 2)))}
-          problem="A whole number ≥ 1"
-          send={size => session.run('set_batch_size', { batch_size: size })}
-        />
+        {status.batch_size !== null && (
+          <NumberField
+            label="Batch"
+            testid="wb-batch"
+            value={status.batch_size}
+            parse={parseBatch}
+            nudge={(n, up) => (up ? n * 2 : Math.max(1, Math.floor(n / 2)))}
+            problem="A whole number ≥ 1"
+            send={size => session.run('set_batch_size', { batch_size: size })}
+          />
+        )}
       </div>
       <Numbers />
       <Progress />
