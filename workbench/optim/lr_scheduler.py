@@ -42,6 +42,8 @@ class LRScheduler:
     without "initial_lr".
     """
 
+    _is_initial = False
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
@@ -58,7 +60,16 @@ class LRScheduler:
         self.last_epoch = last_epoch
         self._step_count = 0
         self._last_lr: list[float] = []
-        self.step()
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        """The step that making a schedule takes: rates that are ratios to the last stay."""
+        self._step_count = 0
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
 
     def get_lr(self) -> list[float]:
         """The rate of each group at `last_epoch`, usually from the present one."""
@@ -142,7 +153,7 @@ class MultiplicativeLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The next rate of each group."""
-        if self.last_epoch == 0:
+        if self._is_initial:
             return self._rates
         return [
             rate * function(self.last_epoch)
@@ -289,7 +300,7 @@ class LinearLR(LRScheduler):
         """The next rate of each group."""
         if self.last_epoch == 0:
             return [rate * self.start_factor for rate in self._rates]
-        if self.last_epoch > self.total_iters:
+        if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates
         rise = self.end_factor - self.start_factor
         before = self.total_iters * self.start_factor + (self.last_epoch - 1) * rise
@@ -310,7 +321,7 @@ class ExponentialLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The next rate of each group."""
-        if self.last_epoch == 0:
+        if self._is_initial:
             return self._rates
         return [rate * self.gamma for rate in self._rates]
 
@@ -330,7 +341,7 @@ class PolynomialLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The next rate of each group."""
-        if self.last_epoch == 0 or self.last_epoch > self.total_iters:
+        if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates
         now = 1.0 - self.last_epoch / self.total_iters
         before = 1.0 - (self.last_epoch - 1) / self.total_iters
@@ -359,11 +370,8 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         """The next rate of each group."""
         t, period, least = self.last_epoch, self.T_max, self.eta_min
-        if t == 0:
+        if self._is_initial:
             return self._rates
-        if self._step_count == 1 and t > 0:  # resumed
-            height = (1 + math.cos(t * math.pi / period)) / 2
-            return [least + (base - least) * height for base in self.base_lrs]
         if (t - 1 - period) % (2 * period) == 0:  # leaving a minimum: no ratio to go by
             height = (1 - math.cos(math.pi / period)) / 2
             return [
@@ -485,7 +493,7 @@ class OneCycleLR(LRScheduler):
         up = float(pct_start * total_steps) - 1
         last = total_steps - 1
         if three_phase:
-            ends = [up, 2 * up + 1, last]
+            ends = [up, 2 * up, last]
             rates = ["initial_lr", "max_lr", "initial_lr", "min_lr"]
             momenta = ["max_momentum", "base_momentum", "max_momentum", "max_momentum"]
         else:
@@ -682,14 +690,8 @@ class SequentialLR(LRScheduler):
             group["lr"] = group["initial_lr"]
         for scheduler in self._schedulers:
             scheduler.last_epoch -= 1
-        self._quietly(self._schedulers[0])
+        self._schedulers[0]._initial_step()
         self._last_lr = self._schedulers[0].get_last_lr()
-
-    @staticmethod
-    def _quietly(scheduler: LRScheduler, *args: Any) -> None:
-        count, scheduler._step_count = scheduler._step_count, 0
-        scheduler.step(*args)
-        scheduler._step_count = count
 
     def step(self) -> None:  # type: ignore[override]
         """Go on by one step."""
