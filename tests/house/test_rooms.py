@@ -113,7 +113,8 @@ HEAVY = (
 
 @pytest.mark.parametrize("last", ["", *ROOMS[: ROOMS.index("training") + 1]])
 def test_importing_it_brings_nothing_heavy(last):
-    code = f"import {'.'.join(filter(None, ['workbench', last]))}\nimport sys\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
+    room = ".".join(filter(None, ["workbench", last]))
+    code = f"import sys, {room}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
     )

@@ -84,7 +84,7 @@ def distributions(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 def installed(
     distributions: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
-    """`installed("wheel")` is a folder whose `.venv` holds workbench-ml[lab] from it, and no more."""
+    """`installed("wheel")` is a folder with workbench-ml[lab] from it in a `.venv` of its own."""
     made: dict[str, Path] = {}
 
     def install(kind: str) -> Path:

@@ -81,7 +81,7 @@ def test_installed_extension_is_enabled(installed, command, kind):
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_installed_bench_renders_in_a_browser(installed, kind):
-    """The browser test of the same name, with a JupyterLab and a kernel of the clean environment."""
+    """The browser test of that name, with JupyterLab and kernel from the clean environment."""
     home = installed(kind)
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/ui/test_render.py"],

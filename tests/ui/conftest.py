@@ -111,8 +111,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = root / "work"
     folder.mkdir()
     port = _free_port()
+    python = os.environ.get("WORKBENCH_LAB_PYTHON", sys.executable)
     command = [
-        os.environ.get("WORKBENCH_LAB_PYTHON", sys.executable), "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
         f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
         "--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={folder}",
         "--LabApp.expose_app_in_browser=True", f"--LabApp.user_settings_dir={root / 'settings'}",

@@ -1,5 +1,8 @@
 """A bench renders: the shortest browser test, also run against an installed wheel and sdist."""
 
+import os
+from pathlib import Path
+
 from playwright.sync_api import expect
 
 CELL = """
@@ -19,9 +22,7 @@ def test_a_bench_renders(notebook, page, shoot):
     bench = page.locator(".jp-WorkbenchBench.jp-mod-live")
     expect(bench.get_by_role("button").first).to_be_visible(timeout=30_000)
     shoot("render")
-    where = book.execute("print(wb.__file__)").strip()
-    shown = page.evaluate(
-        "async () => (await (await fetch('/lab/api/settings/workbench-ml:sidebar')).json()).id"
-    )
-    assert shown == "workbench-ml:sidebar"
-    assert where.endswith("__init__.py")
+    python = os.environ.get("WORKBENCH_LAB_PYTHON")
+    if python is not None:  # it is that environment's workbench which was seen
+        where = Path(book.execute("print(wb.__file__)").strip())
+        assert Path(python).parents[1] in where.parents
