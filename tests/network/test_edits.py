@@ -36,6 +36,9 @@ def test_append_and_insert(make):
     assert net.output_shape == (5,)
     assert net.version == len(net.log) == 8
     assert [e.seq for e in net.log] == list(range(1, 9))
+    assert repr(net.undo()) == (
+        "edit 8 (undone): append softmax1 (Softmax): net.append(nn.Softmax(dim=1), name='softmax1')"
+    )
     with pytest.raises(TypeError, match=r"after=.* or before="):
         net.insert(nn.ReLU())
 

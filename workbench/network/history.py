@@ -35,6 +35,10 @@ class LogEntry:
     state: str = "applied"
     layer_id: str = ""
 
+    def __repr__(self) -> str:
+        when = "" if self.step is None else f", before step {self.step}"
+        return f"edit {self.seq} ({self.state}{when}): {self.label}: {self.code}"
+
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON values; its edit is null when values cannot describe it."""
         try:
