@@ -130,7 +130,6 @@ def test_the_script_of_a_session_gives_the_same_bits_in_a_fresh_process(digits, 
     run.undo()
     net.freeze("fc1")
     at_step(run, run.step_count + 3)
-    net.redo if net.can_redo else None
     run.step(4).result(PATIENCE)
     run.evaluate()
     run.train(steps=3)
@@ -138,8 +137,8 @@ def test_the_script_of_a_session_gives_the_same_bits_in_a_fresh_process(digits, 
     assert "fill in" not in script
     assert "differ" not in script
     space = {}
-    exec(compile(SCRIPT_END, "end", "exec"), {"net": net, "run": run, "print": lambda *a: space.update(
-        here=" ".join(map(str, a)))})  # fmt: skip
+    said = {"net": net, "run": run, "print": lambda *a: space.update(here=" ".join(map(str, a)))}
+    exec(SCRIPT_END, said)
     done = subprocess.run(
         [sys.executable, "-c", script + SCRIPT_END],
         capture_output=True, text=True, timeout=60, check=False,

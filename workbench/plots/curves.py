@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from .style import (
     ALARM,
     EDIT,
     FAINT,
     HEAT,
-    INK,
+    PAPER,
     SOFT,
     TRAIN,
     VALIDATION,
@@ -50,45 +51,50 @@ def smooth(values: np.ndarray, span: float = 0.03) -> np.ndarray:
 def draw_curve(ax: Axes, run: Any, key: str, title: str) -> None:
     """One measurement over steps: as it came (pale), smoothed, on the test split, and the marks."""
     recorder = run.recorder
-    note = ""
+    parts = []
     if key in recorder:
         steps, values = recorder.history(key, POINTS)
         ax.plot(steps, values, color=TRAIN, linewidth=0.7, alpha=0.28, solid_joinstyle="round")
         ax.plot(steps, smooth(values), color=TRAIN, linewidth=1.7, solid_capstyle="round")
         if len(values):
-            note = f"train {smooth(values)[-1]:.3g}"
+            parts.append((f"train {smooth(values)[-1]:.3g}", TRAIN))
     if f"val/{key}" in recorder:
         steps, values = recorder.history(f"val/{key}", POINTS)
         ax.plot(steps, values, color=VALIDATION, linewidth=1.1, marker="o",
                 markersize=3.4 if len(steps) < 60 else 1.6, markeredgewidth=0)  # fmt: skip
         if len(values):
-            note += f"{'   ' if note else ''}test {values[-1]:.3g}"
+            parts.append((f"test {values[-1]:.3g}", VALIDATION))
     frame(ax, title)
-    _coloured_note(ax, note)
+    _legend(ax, parts)
     _limits(ax, run, key)
-    _draw_marks(ax, run)
+    _draw_marks(ax, run, labelled=key == "loss")
 
 
-def _coloured_note(ax: Axes, note: str) -> None:
-    # Written from the right, each part in the colour of its line: no legend is needed.
-    x = 1.0
-    for part in reversed(note.split("   ") if note else []):
-        colour = TRAIN if part.startswith("train") else VALIDATION
-        ax.annotate(part, (x, 1), xycoords="axes fraction", xytext=(0, 7),
-                    textcoords="offset points", ha="right", va="bottom", fontsize=8,
-                    color=colour, parse_math=False)  # fmt: skip
-        width = ax.get_position().width * ax.figure.get_size_inches()[0]
-        x -= (0.078 * len(part) + 0.16) / max(width, 1.0)
+def _legend(ax: Axes, parts: list[tuple[str, str]]) -> None:
+    """The newest values above the panel, each in the colour of its line."""
+    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
+
+    if not parts:
+        return
+    areas: list[Any] = [
+        TextArea(text, textprops={"color": colour, "fontsize": 8, "parse_math": False})
+        for text, colour in parts
+    ]
+    row = HPacker(children=areas, pad=0, sep=9)
+    ax.add_artist(
+        AnchoredOffsetbox("lower right", child=row, pad=0, borderpad=0.6, frameon=False,
+                          bbox_to_anchor=(1, 1), bbox_transform=ax.transAxes)
+    )  # fmt: skip
 
 
 def _limits(ax: Axes, run: Any, key: str) -> None:
+    drawn = [np.asarray(line.get_ydata(), float) for line in ax.lines]
+    values = np.concatenate(drawn) if drawn else np.zeros(0)
+    values = values[np.isfinite(values)]
     if key == "accuracy":
-        low = min([1.0, *(float(line.get_ydata().min()) for line in ax.lines if len(line.get_ydata()))])
+        low = float(values.min()) if len(values) else 0.0
         ax.set_ylim(max(0.0, low - 0.05), 1.02)
-    elif ax.lines:
-        finite = [np.asarray(line.get_ydata(), float) for line in ax.lines]
-        values = np.concatenate(finite) if finite else np.zeros(0)
-        values = values[np.isfinite(values)]
+    else:
         if len(values) and values.min() > 0 and values.max() > 50 * np.median(values):
             ax.set_yscale("log")
         elif len(values) and values.min() >= 0:
@@ -97,19 +103,20 @@ def _limits(ax: Axes, run: Any, key: str) -> None:
     ax.set_xlim(0, max(1, run.step_count))
 
 
-def _draw_marks(ax: Axes, run: Any) -> None:
+def _draw_marks(ax: Axes, run: Any, labelled: bool) -> None:
     shown = [mark for mark in run.recorder.marks if mark.kind in MARKED or mark.kind == "lr"]
     for mark in shown[-40:]:
         colour = MARKED.get(mark.kind, SOFT)
         ax.axvline(mark.step, color=colour, linewidth=0.8, alpha=0.75,
                    linestyle=(0, (1, 2)) if mark.kind == "lr" else (0, (4, 2)))  # fmt: skip
-    labelled = [mark for mark in shown if mark.kind in MARKED][-4:]
-    for place, mark in enumerate(labelled):
+    told = [mark for mark in shown if mark.kind in MARKED][-4:] if labelled else []
+    for place, mark in enumerate(told):
         far = mark.step > 0.7 * max(1, run.step_count)
-        ax.annotate(shorten(mark.label, 34), (mark.step, 0.97 - 0.1 * place),
+        ax.annotate(shorten(mark.label, 28), (mark.step, 0.97 - 0.1 * place),
                     xycoords=("data", "axes fraction"), xytext=(-4 if far else 4, 0),
                     textcoords="offset points", ha="right" if far else "left", va="top",
-                    fontsize=6.8, color=MARKED[mark.kind], parse_math=False)  # fmt: skip
+                    fontsize=6.8, color=MARKED[mark.kind], parse_math=False,
+                    bbox={"facecolor": PAPER, "alpha": 0.8, "pad": 0.8, "lw": 0})  # fmt: skip
 
 
 def gradient_keys(run: Any) -> list[tuple[str, str]]:
@@ -154,7 +161,8 @@ def _bounds(ax: Axes) -> None:
 def _end_labels(ax: Axes, ends: list[tuple[float, str, Any]]) -> None:
     """Names at the right ends of the lines, pushed apart where they would cover each other."""
     low, high = np.log10(ax.get_ylim())
-    height = ax.get_position().height * ax.figure.get_size_inches()[1]
+    root: Any = ax.get_figure(root=True)
+    height = ax.get_position().height * root.get_size_inches()[1]
     least = 0.125 / max(height, 0.3)  # a line of text, as a share of the axes
     shown = sorted(ends, key=lambda end: end[0])
     if len(shown) > 1 / least:
@@ -235,13 +243,8 @@ def draw_nothing(ax: Axes, text: str) -> None:
     """An empty panel that says why it is empty."""
     ax.axis("off")
     ax.add_patch(
-        __import__("matplotlib.patches", fromlist=["Rectangle"]).Rectangle(
-            (0, 0), 1, 1, transform=ax.transAxes, facecolor="none", edgecolor=FAINT,
-            linestyle=(0, (4, 3)),
-        )
+        Rectangle((0, 0), 1, 1, transform=ax.transAxes, facecolor="none", edgecolor=FAINT,
+                  linestyle=(0, (4, 3)))
     )  # fmt: skip
     ax.text(0.5, 0.5, text, ha="center", va="center", color=SOFT, fontsize=9,
             transform=ax.transAxes, parse_math=False)  # fmt: skip
-
-
-__all__ = ["INK", "draw_curve", "draw_gradients", "draw_heat", "draw_nothing", "gradient_keys"]

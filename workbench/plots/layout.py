@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Box:
-    """A node's place: row from the top, and x of its centre (0: the middle; 1: one box to the right)."""
+    """A node's place: row from the top, and x of its centre (0: the middle; 1: a box further)."""
 
     row: int
     x: float
@@ -54,7 +54,8 @@ def arrange(nodes: Sequence[Mapping[str, Any]]) -> Layout:
         middle = _mean(list(wanted.values())) if len(members) == 1 else 0.0
         for place, key in enumerate(members):
             boxes[key] = Box(row, middle + place - (len(members) - 1) / 2)
-    wires, taken = [], []
+    wires: list[Wire] = []
+    taken: list[tuple[int, int, int]] = []
     for node in nodes:
         for source in node["inputs"]:
             first, last = rows[source], rows[node["id"]]
@@ -70,24 +71,24 @@ def arrange(nodes: Sequence[Mapping[str, Any]]) -> Layout:
 
 def collapse(nodes: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
     """At most about `limit` nodes: of a longer network the middle becomes one node that says so."""
-    nodes = [dict(node) for node in nodes]
-    if len(nodes) <= limit:
-        return nodes
+    every = [dict(node) for node in nodes]
+    if len(every) <= limit:
+        return every
     head, tail = (limit - 1) // 2, (limit - 1) - (limit - 1) // 2
-    hidden = nodes[head : len(nodes) - tail]
+    hidden = every[head : len(every) - tail]
     ids = {node["id"] for node in hidden}
-    last = nodes[head - 1]["id"] if head else "input"
+    last = every[head - 1]["id"] if head else "input"
     parameters = sum(node.get("parameters") or 0 for node in hidden)
     middle = {
         "id": "…", "name": f"{len(hidden)} more layers", "type": "", "family": "Shape",
         "inputs": [last], "shape": hidden[-1].get("shape"), "parameters": parameters,
         "frozen": False, "repr": "",
     }  # fmt: skip
-    rest = nodes[len(nodes) - tail :]
+    rest = every[len(every) - tail :]
     for node in rest:
         sources = ["…" if source in ids else source for source in node["inputs"]]
         node["inputs"] = list(dict.fromkeys(sources))
-    return [*nodes[:head], middle, *rest]
+    return [*every[:head], middle, *rest]
 
 
 def _mean(values: list[float]) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path
+
+from workbench import nn
 
 from .layout import Box, Layout, Wire, arrange, collapse
 from .style import CARD, EDIT, FAINT, FAMILIES, INK, PAPER, SOFT, Picture, house_style, shorten
@@ -77,6 +80,10 @@ def paint(ax: Axes, graph: Mapping[str, Any], layout: Layout) -> None:
     """Draw into `ax`, which is stretched to the layout; its aspect stays equal."""
     left, right = _sides(layout)
     height = extent(layout)[1]
+    # Type sizes are those of cards at full size; smaller cards get smaller type.
+    place = ax.get_window_extent()
+    inch = ax.get_figure(root=True).get_dpi()  # type: ignore[union-attr]
+    scale = min(1.0, place.width / inch / (right - left), place.height / inch / height)
     ax.set_xlim(left, right)
     ax.set_ylim(height - MARGIN, -MARGIN)
     ax.set_aspect("equal", anchor="N")
@@ -86,6 +93,8 @@ def paint(ax: Axes, graph: Mapping[str, Any], layout: Layout) -> None:
     _input(ax, graph["input"], layout.boxes["input"])
     for node in graph["nodes"]:
         _card(ax, node, layout.boxes[node["id"]])
+    for text in ax.texts:
+        text.set_fontsize(float(text.get_fontsize()) * scale)
 
 
 def _sides(layout: Layout) -> tuple[float, float]:
@@ -127,8 +136,7 @@ def _card(ax: Axes, node: Mapping[str, Any], box: Box) -> None:
     strip.set_clip_path(card)
     shape, count = node.get("shape"), node.get("parameters") or 0
     _text(ax, x + 0.17, y + 0.15, shorten(str(node["name"]), 22), INK, 8.5, weight="bold")
-    said = str(node.get("repr") or node.get("type") or "")
-    _text(ax, x + 0.17, y + 0.32, shorten(said, 38 if not count else 30), SOFT, 6.8)
+    _text(ax, x + 0.17, y + 0.32, shorten(settings(node), 40 if not count else 30), SOFT, 6.8)
     if shape is not None:
         _text(ax, x + WIDTH - 0.1, y + 0.15, _shape(shape), INK, 7.6, ha="right")
     right = f"{count:,} parameters" if count else ""
@@ -136,6 +144,27 @@ def _card(ax: Axes, node: Mapping[str, Any], box: Box) -> None:
         right = f"frozen · {count:,}"
     if right:
         _text(ax, x + WIDTH - 0.1, y + 0.32, right, EDIT if frozen else SOFT, 6.8, ha="right")
+
+
+def settings(node: Mapping[str, Any]) -> str:
+    """A layer's type and the settings that differ from the usual: "Conv2d(16, 3, padding=1)"."""
+    kind, args = str(node.get("type") or ""), node.get("args") or {}
+    module = getattr(nn, kind, None)
+    if not args or module is None:
+        return kind
+    said = []
+    for name, parameter in inspect.signature(module).parameters.items():
+        if name not in args or args[name] == parameter.default:
+            continue
+        required = parameter.default is parameter.empty
+        said.append(_value(args[name]) if required else f"{name}={_value(args[name])}")
+    return f"{kind}({', '.join(said)})" if said else kind
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "×".join(map(_value, value))  # noqa: RUF001 - a size
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _wire(ax: Axes, layout: Layout, wire: Wire, faint: bool) -> None:
@@ -160,7 +189,7 @@ def _wire(ax: Axes, layout: Layout, wire: Wire, faint: bool) -> None:
     elif abs(start[0] - end[0]) < 1e-6:
         points = [(Path.MOVETO, start), (Path.LINETO, end)]
     else:
-        bend = (end[1] - start[1]) * 0.6
+        bend = (end[1] - start[1]) * 0.95
         points = [
             (Path.MOVETO, start), (Path.CURVE4, (start[0], start[1] + bend)),
             (Path.CURVE4, (end[0], end[1] - bend)), (Path.CURVE4, end),
@@ -175,14 +204,16 @@ def _wire(ax: Axes, layout: Layout, wire: Wire, faint: bool) -> None:
     )  # fmt: skip
 
 
-def _text(ax: Axes, x: float, y: float, text: str, colour: str, size: float, **options: Any) -> None:
+def _text(
+    ax: Axes, x: float, y: float, text: str, colour: str, size: float, **options: Any
+) -> None:
     options.setdefault("ha", "left")
     # parse_math off: a "$" in a layer's name is a "$"
     ax.text(x, y, text, color=colour, fontsize=size, va="center", parse_math=False, **options)
 
 
 def _shape(shape: Any) -> str:
-    return " × ".join(str(side) for side in shape) or "scalar"
+    return " × ".join(str(side) for side in shape) or "scalar"  # noqa: RUF001 - a size
 
 
 def _frozen(module: Any) -> bool:

@@ -18,7 +18,7 @@ def plot_run(run: Any) -> Picture:
     metrics = _metrics(run)
     curves = ["loss", *metrics[:3]]
     gradients = bool(gradient_keys(run))
-    rows = 1 + (len(curves) > 1) * 0 + gradients
+    rows = 2 if gradients else 1
     with house_style():
         figure = Picture(figsize=(9.0, 2.75 * rows + 0.55), dpi=110)
         top = 1 - 0.62 / figure.get_size_inches()[1]
@@ -49,7 +49,7 @@ def bench_picture(run: Any, width: int = 920) -> bytes:
     """
     dpi = 100
     with house_style():
-        graph = shortened(describe(run.network), 12)
+        graph = shortened(describe(run.network), 10)
         layout = arrange(graph["nodes"])
         wide, high = extent(layout)
         inches = width / dpi
@@ -65,7 +65,7 @@ def bench_picture(run: Any, width: int = 920) -> bytes:
         left, right = share + 0.085, 0.945
         if run.step_count:
             grid = figure.add_gridspec(
-                2, 1, left=left, right=right, top=top - 0.1 / height, bottom=bottom, hspace=0.42
+                2, 1, left=left, right=right, top=top - 0.1 / height, bottom=bottom, hspace=0.28
             )
             curves = ["loss", *metrics[:1]]
             upper = grid[0].subgridspec(1, len(curves), wspace=0.24)
@@ -76,7 +76,7 @@ def bench_picture(run: Any, width: int = 920) -> bytes:
             ax = figure.add_axes((left, bottom, right - left, top - bottom))
             draw_nothing(ax, "not trained yet")
         _heading(figure, run)
-        for colours in (96, 48, 24):
+        for colours in (160, 80, 40):
             picture = png(figure, dpi=dpi, colours=colours)
             if len(picture) <= 60_000:
                 break

@@ -45,7 +45,9 @@ FAMILIES = {
 }
 
 # Lines of layers, first to last: a path through dark to bright that stays readable on white.
-LAYER_RAMP = ["#2b3a8c", "#3b6fd4", "#2f9fb4", "#3fae7a", "#a3a52c", "#e08b2c", "#d0483e", "#8d2f6b"]
+LAYER_RAMP = [
+    "#2b3a8c", "#3b6fd4", "#2f9fb4", "#3fae7a", "#a3a52c", "#e08b2c", "#d0483e", "#8d2f6b",
+]  # fmt: skip
 
 # A heat map that ends in warnings: pale for vanishing, through blue, to red for exploding.
 HEAT = ["#f3f1ea", "#c9dcea", "#8db9dc", "#4f8ccb", "#3a5aa8", "#4b2f86", "#8c2a6c", "#d0413f"]
@@ -76,14 +78,17 @@ class Picture(Figure):
 
     def __repr__(self) -> str:
         width, height = self.get_size_inches()
-        return f"<Picture {width:g} × {height:g} in>"
+        return f"<Picture {width:g} by {height:g} inches>"
 
 
 @contextmanager
 def house_style() -> Iterator[None]:
     """Our look inside the block, whatever style the user has set; theirs comes back after."""
-    plain = {key: value for key, value in rcParamsDefault.items() if key.split(".")[0] in _GROUPS}
-    with rc_context({**plain, **_RC}):
+    plain: dict[Any, Any] = {
+        key: value for key, value in rcParamsDefault.items() if key.split(".")[0] in _GROUPS
+    }
+    plain.update(_RC)
+    with rc_context(plain):
         yield
 
 
@@ -106,7 +111,10 @@ def png(figure: Figure, dpi: float, colours: int | None = None) -> bytes:
     from PIL import Image  # matplotlib itself needs it
 
     with Image.open(buffer) as image:
-        reduced = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        # Median cut would spend the palette on the ground and merge the lines' hues.
+        reduced = image.convert("RGB").quantize(
+            colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     small = io.BytesIO()
     reduced.save(small, format="png", optimize=True)
     return small.getvalue()

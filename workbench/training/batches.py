@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from workbench.arrays.random import Generator, fork
-from workbench.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from workbench.data import DataLoader, Dataset, IterableDataset, Sampler, TensorDataset
 from workbench.tensor import Tensor, from_numpy
 
 
@@ -147,13 +147,13 @@ def feed(train: Any, batch_size: int, seed: int) -> Feed:
     return ShuffledFeed(train, batch_size, seed)
 
 
-class _Current:
+class _Current(Sampler[Any]):
     """A sampler that names the current batch of a ShuffledFeed, again and again."""
 
     def __init__(self, owner: ShuffledFeed) -> None:
         self._owner = owner
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Any]:
         while True:
             yield self._owner.indices()
 
@@ -302,7 +302,8 @@ def in_order(data: Any, batch_size: int = 512, limit: int | None = None) -> Iter
         loader = DataLoader(data, batch_size=batch_size)
     else:
         count = min(limit, len(data))
-        rows = [np.arange(a, min(a + batch_size, count)) for a in range(0, count, batch_size)]
+        starts = range(0, count, batch_size)
+        rows: Any = [np.arange(start, min(start + batch_size, count)) for start in starts]
         loader = DataLoader(data, batch_sampler=rows)
     # A loader that shuffles draws from the default generator: not from the run's, whose stream
     # must not depend on how often somebody looks.

@@ -178,7 +178,7 @@ def set_rate(optimizer: optim.Optimizer, scheduler: Any | None, lr: float) -> No
             group["initial_lr"] *= factor
     # lr / first * first may be off by a rounding error
     optimizer.param_groups[0]["lr"] = lr
-    if factor is not None and hasattr(scheduler, "base_lrs"):
+    if factor is not None and scheduler is not None and hasattr(scheduler, "base_lrs"):
         scheduler.base_lrs = [base * factor for base in scheduler.base_lrs]
 
 

@@ -276,7 +276,8 @@ class Conductor:
 
         On the main thread the first Ctrl-C is taken at the next boundary, the second at once.
         """
-        worker, interrupted = self._worker, []
+        worker = self._worker
+        interrupted: list[int] = []
         main = threading.current_thread() is threading.main_thread()
 
         def interrupt(number: int, frame: Any) -> None:

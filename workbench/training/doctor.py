@@ -100,7 +100,7 @@ def layer_names(network: Any) -> dict[int, str]:
     """
     names = {id(module): path for path, module in network.named_modules() if path}
     layers = getattr(network, "layers", None)
-    if hasattr(layers, "values"):
+    if layers is not None and hasattr(layers, "values"):
         for layer in layers.values():
             module, name = getattr(layer, "module", None), getattr(layer, "name", None)
             if module is None or name is None:
