@@ -1,4 +1,4 @@
-"""Makes `helpers` importable and every test's random numbers its own."""
+"""Makes `torch_twins` importable and every test's random numbers its own."""
 
 from __future__ import annotations
 

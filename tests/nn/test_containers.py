@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import pytest
-from helpers import torch
+from torch_twins import torch
 
 import workbench as wb
 
@@ -30,7 +30,7 @@ SEQUENCES = {
     "list": lambda nn: nn.ModuleList([nn.Linear(1, 2), nn.Linear(1, 2), nn.ReLU()]),
     "list empty": lambda nn: nn.ModuleList(),
     "list slice": lambda nn: nn.ModuleList([nn.ReLU(), nn.Tanh(), nn.Sigmoid()])[::2],
-    "list add": lambda nn: nn.ModuleList([nn.ReLU()]) + [nn.Tanh()],
+    "list add": lambda nn: nn.ModuleList([nn.ReLU()]) + [nn.Tanh()],  # noqa: RUF005
     "dict": lambda nn: nn.ModuleDict({"a": nn.ReLU(), "b": nn.Tanh()}),
     "dict pairs": lambda nn: nn.ModuleDict([("b", nn.ReLU()), ("a", nn.Tanh())]),
 }
@@ -106,7 +106,7 @@ def test_errors():
     with pytest.raises(KeyError, match="already exists"):
         nn.ModuleDict({"forward": nn.ReLU()})
     with pytest.raises(ValueError, match="Sequential"):
-        s + [nn.ReLU()]
+        s + [nn.ReLU()]  # noqa: RUF005
     with pytest.raises(ValueError, match="Non-positive"):
         s * 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import both, same, torch
+from torch_twins import both, same, torch
 
 import workbench as wb
 import workbench.nn.functional as F

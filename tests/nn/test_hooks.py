@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import both, same, torch
+from torch_twins import both, same, torch
 
 import workbench as wb
 from workbench import nn
@@ -50,7 +50,9 @@ def test_keyword_arguments():
             return x * by
 
     m = Scaled()
-    m.register_forward_pre_hook(lambda mod, args, kw: (args, {"by": kw["by"] + 1}), with_kwargs=True)
+    m.register_forward_pre_hook(
+        lambda mod, args, kw: (args, {"by": kw["by"] + 1}), with_kwargs=True
+    )
     m.register_forward_hook(lambda mod, args, kw, out: out + kw["by"], with_kwargs=True)
     assert m(wb.ones(1), by=1.0).item() == 4
     m.register_forward_pre_hook(lambda mod, args, kw: 3, with_kwargs=True)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import torch
+from torch_twins import torch
 
 import workbench as wb
 from workbench import nn
@@ -36,7 +36,11 @@ def test_gain_refuses():
 UNIFORM = [
     (lambda t: init.uniform_(t, -2, 3), -2, 3),
     (lambda t: init.xavier_uniform_(t, 2.0), -2 * math.sqrt(6 / 700), 2 * math.sqrt(6 / 700)),
-    (lambda t: init.kaiming_uniform_(t, nonlinearity="relu"), -math.sqrt(6 / 400), math.sqrt(6 / 400)),
+    (
+        lambda t: init.kaiming_uniform_(t, nonlinearity="relu"),
+        -math.sqrt(6 / 400),
+        math.sqrt(6 / 400),
+    ),
     (lambda t: init.kaiming_uniform_(t, a=math.sqrt(5)), -1 / 20, 1 / 20),
     (lambda t: init.kaiming_uniform_(t, mode="fan_out"), -math.sqrt(6 / 300), math.sqrt(6 / 300)),
 ]

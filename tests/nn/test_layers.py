@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import both, same, torch, twins
+from torch_twins import both, same, torch, twins
 
 import workbench as wb
 
@@ -204,7 +204,8 @@ def test_max_pool_indices_agree_with_torch():
         for got, want in zip(pair[0](x), pair[1](y), strict=True):
             same(got, want)
     got, want = (
-        nn.AdaptiveMaxPool2d((3, 4), return_indices=True)(z) for nn, z in ((wb.nn, x), (torch.nn, y))
+        nn.AdaptiveMaxPool2d((3, 4), return_indices=True)(z)
+        for nn, z in ((wb.nn, x), (torch.nn, y))
     )
     for a, b in zip(got, want, strict=True):
         same(a, b)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from helpers import torch
+from torch_twins import torch
 
 import workbench as wb
 from workbench import nn

@@ -9,7 +9,7 @@ import weakref
 
 import numpy as np
 import pytest
-from helpers import torch
+from torch_twins import torch
 
 import workbench as wb
 from workbench import nn
@@ -135,7 +135,7 @@ def test_members_before_init_are_refused():
         def __init__(self):
             self.layer = nn.Linear(1, 1)
 
-    with pytest.raises(AttributeError, match="before Module.__init__"):
+    with pytest.raises(AttributeError, match=r"before Module\.__init__"):
         Hasty()
 
 

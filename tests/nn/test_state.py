@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import torch
+from torch_twins import torch
 
 import workbench as wb
 from workbench import nn

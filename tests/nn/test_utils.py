@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import same, torch, twins
+from torch_twins import same, torch, twins
 
 import workbench as wb
 from workbench.nn import utils

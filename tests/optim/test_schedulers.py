@@ -37,7 +37,9 @@ def twin_optimizers():
     made = []
     for lib, zeros in ((wb, wb.zeros), (torch, torch.zeros)):
         p, q = lib.nn.Parameter(zeros(2)), lib.nn.Parameter(zeros(2))
-        made.append(lib.optim.SGD([{"params": [p]}, {"params": [q], "lr": 0.03}], 0.1, momentum=0.5))
+        made.append(
+            lib.optim.SGD([{"params": [p]}, {"params": [q], "lr": 0.03}], 0.1, momentum=0.5)
+        )
     return made
 
 

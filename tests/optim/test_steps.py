@@ -254,7 +254,9 @@ def test_a_gradient_of_another_shape_is_refused():
         opt.step()
 
 
-@pytest.mark.parametrize("name", ["SGD momentum", "Adam amsgrad", "AdamW", "RMSprop all", "Adagrad"])
+@pytest.mark.parametrize(
+    "name", ["SGD momentum", "Adam amsgrad", "AdamW", "RMSprop all", "Adagrad"]
+)
 def test_states_travel_between_here_and_torch(name):
     ours, theirs = parameters()
     make = OPTIMIZERS[name]

@@ -35,7 +35,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, int):
         return wrap(np.array(batch, dtype=np.int64))
     if isinstance(first, (str, bytes)):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
         entries = {key: default_collate([sample[key] for sample in batch]) for key in first}
         try:

@@ -36,17 +36,22 @@ class IterableDataset(Dataset[T]):
     def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} must define __iter__()")
 
-    def __add__(self, other: Dataset[T]) -> ChainDataset:
-        return ChainDataset([self, other])  # type: ignore[return-value, list-item]
+    def __add__(self, other: Dataset[T]) -> ChainDataset:  # type: ignore[override]
+        return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Sample `i` is the tuple of the `i`-th entries of tensors of equal length.
 
+    The data sets that come with the package also have `classes`, the labels' names, and `code`,
+    the Python expression that makes them.
+
     Raises ValueError when the tensors' first dimensions differ, TypeError for other arguments.
     """
 
     tensors: tuple[Tensor, ...]
+    classes: list[str]
+    code: str
 
     def __init__(self, *tensors: Tensor) -> None:
         if not tensors:
@@ -70,7 +75,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        return tuple(tensor[index] for tensor in self.tensors)
+        return tuple(tensor[index] for tensor in self.tensors)  # type: ignore[index]
 
     def __len__(self) -> int:
         return int(self.tensors[0].array.shape[0])
@@ -85,7 +90,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 def _rows(tensor: Tensor, indices: np.ndarray) -> Tensor:
     if tensor.requires_grad:  # must stay on the tape
-        return tensor[wrap(indices)]
+        return tensor[wrap(indices)]  # type: ignore[index]
     array = tensor.array
     if namespace(array) is not np:
         indices = namespace(array).asarray(indices)

@@ -191,7 +191,7 @@ class DataLoader:
     def _indices(self) -> Iterator[Any]:
         grouped = self.batch_sampler
         if type(grouped) is BatchSampler and type(grouped.sampler) in _ARRAY_SAMPLERS:
-            order, size = grouped.sampler.draw(), grouped.batch_size  # type: ignore[attr-defined]
+            order, size = grouped.sampler.draw(), grouped.batch_size  # type: ignore[union-attr]
             stop = len(order) - (len(order) % size if grouped.drop_last else 0)
             return (order[start : start + size] for start in range(0, stop, size))
         return iter(grouped if self._batched else self.sampler)  # type: ignore[arg-type]

@@ -501,7 +501,9 @@ class OneCycleLR(LRScheduler):
             rates = ["initial_lr", "max_lr", "min_lr"]
             momenta = ["max_momentum", "base_momentum", "max_momentum"]
         # (last step of the phase, rate from … to, momentum from … to)
-        self._phases = [(end, *rates[i : i + 2], *momenta[i : i + 2]) for i, end in enumerate(ends)]
+        self._phases: list[Any] = [
+            (end, *rates[i : i + 2], *momenta[i : i + 2]) for i, end in enumerate(ends)
+        ]
         if last_epoch == -1:
             tops = _per_group(optimizer, "max_lr", max_lr)
             for group, top in zip(optimizer.param_groups, tops, strict=True):
