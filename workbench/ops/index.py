@@ -31,7 +31,10 @@ def _index_samples(make):
 @op(method=False, function=False, view=True, oracle=False, samples=_index_samples)
 def getitem(xp, input, /, index):
     """input[index]; a view for basic indices, a copy for arrays."""
-    return input[index]
+    out = input[index]
+    if isinstance(out, np.generic):  # one element: NumPy copies it unless an Ellipsis asks for a view
+        return input[(*index, Ellipsis)]
+    return out
 
 
 getitem.vjp(input=lambda F, g, index, input_shape: F.index_backward(g, index, input_shape))

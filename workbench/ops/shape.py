@@ -419,7 +419,7 @@ def select(xp, input, /, dim, index):
             f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
             f"dimension {where}"
         )
-    return input[(slice(None),) * where + (index,)]
+    return input[(slice(None),) * where + (index, Ellipsis)]
 
 
 select.vjp(

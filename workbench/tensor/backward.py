@@ -371,6 +371,7 @@ def grad(
     within = reachable([_edge_of(t) for t in outputs], watch)
     roots = [(_edge_of(t), _seed(t, g, create_graph)) for t, g in zip(outputs, grads, strict=True)]
     leaves, seen = _run(roots, retain, create_graph, within, watch)
+    taken = {id(g.array) for g in grads if g is not None}  # arrays that others hold already
     results = []
     for t in inputs:
         if t.edge is nodes.LEAF:
@@ -396,7 +397,9 @@ def grad(
             results.append(g)
         else:
             shared = isinstance(g, np.generic) or getattr(g, "base", None) is not None
-            results.append(wrap(np.array(g) if shared else g))
+            made = wrap(np.array(g) if shared or id(g) in taken else g)
+            taken.add(id(made.array))
+            results.append(made)
     return tuple(results)
 
 

@@ -59,6 +59,8 @@ def store(tensor: Tensor, result: Tensor, name: str) -> Tensor:
             "protects); write to a clone() of it"
         )
     before = tensor.edge
+    if type(result.edge) is Node and result.edge.saved:
+        _keep_saved(result.edge, target)
     np.copyto(target, value, casting="unsafe") if type(
         target
     ) is np.ndarray else target.__setitem__(Ellipsis, value)
@@ -72,6 +74,32 @@ def store(tensor: Tensor, result: Tensor, name: str) -> Tensor:
         tensor.edge = edge
         _rewrite_relatives(tensor, before, edge)
     return tensor
+
+
+def _keep_saved(node: Node, target: Any) -> None:
+    """The op that computes an in-place write saved its operands: copy what the write destroys."""
+    memory = versions.owner(target)
+    node.saved = tuple(
+        value.copy()
+        if type(value) is type(target)
+        and versions.owner(value) is memory
+        and not versions.written_since(value, node.seq)
+        else value
+        for value in node.saved or ()
+    )
+
+
+class _Overwrite:
+    """A fill: nothing of the old value is left, so its gradient is zero."""
+
+    name = "FillBackward0"
+
+    @staticmethod
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:
+        """The gradient of the value that was written over."""
+        return (g * 0,)
+
+    backward_taped = backward
 
 
 class _Copy:
@@ -205,9 +233,11 @@ def fill_raw(tensor: Tensor, name: str, write: Callable[[Any], None]) -> Tensor:
         raise RuntimeError(f"{name}: this tensor is a read-only view; write to a clone() of it")
     write(tensor.array)
     versions.mark_array(tensor.array)
-    if mode.grad and (tensor.edge is not None or tensor._base is not None or tensor._views):
-        tensor.edge = None
-        _rewrite_relatives(tensor, None, None)
+    before = tensor.edge
+    if mode.grad and (before is not None or tensor._base is not None or tensor._views):
+        if before is not None:
+            tensor.edge = make_node(_Overwrite, (before,))
+        _rewrite_relatives(tensor, before, tensor.edge)
     return tensor
 
 

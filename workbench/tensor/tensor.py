@@ -466,8 +466,8 @@ def note_view(view: Tensor, of: Tensor) -> None:
     if a.base is None:  # the op had to copy
         return
     base = of if of._base is None else of._base
-    if a is of.array:
-        return
+    if a is of.array or versions.owner(a) is not versions.owner(of.array):
+        return  # the very tensor, or a copy in another shape
     view._base = base
     views = base._views
     if views is None:

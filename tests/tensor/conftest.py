@@ -1,0 +1,67 @@
+"""Helpers shared by the tests of tensors: the same program in workbench and in torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import workbench as wb
+
+
+class Both:
+    """Runs a program twice, `program(wb)` and `program(torch)`, and compares what comes out."""
+
+    def __init__(self, torch):
+        self.torch = torch
+
+    def plain(self, value):
+        """A result as plain NumPy and Python values."""
+        if isinstance(value, wb.Tensor):
+            value = value.detach()
+            array = value.array.astype(np.float32) if value.dtype is wb.bfloat16 else value.array
+            return (str(value.dtype).split(".")[1], tuple(value.shape), np.array(array))
+        if isinstance(value, self.torch.Tensor):
+            value = value.detach()
+            array = value.float() if value.dtype is self.torch.bfloat16 else value
+            name = str(value.dtype).split(".")[1]
+            return (name, tuple(value.shape), array.resolve_conj().numpy(force=True).copy())
+        if isinstance(value, (list, tuple)):
+            return [self.plain(v) for v in value]
+        if isinstance(value, (wb.dtype, self.torch.dtype)):
+            return str(value).split(".")[1]
+        return value
+
+    def run(self, program, library):
+        try:
+            return self.plain(program(library)), None
+        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
+            return None, error
+
+    def same(self, program, *, rtol=1e-6, label=""):
+        """Fails unless both give equal results, or both raise and our error is one of torch's type."""
+        theirs, expected = self.run(program, self.torch)
+        ours, raised = self.run(program, wb)
+        if expected is not None:
+            assert raised is not None, f"{label}: torch raises {expected!r}, we give {ours}"
+            assert isinstance(raised, type(expected)), f"{label}: {raised!r}, torch: {expected!r}"
+            return
+        if raised is not None:
+            raise AssertionError(f"{label}: torch gives {theirs}, we raise") from raised
+        self._equal(ours, theirs, rtol, label)
+
+    def _equal(self, ours, theirs, rtol, label):
+        if isinstance(theirs, list):
+            assert isinstance(ours, list), label
+            assert len(ours) == len(theirs), label
+            for a, b in zip(ours, theirs, strict=True):
+                self._equal(a, b, rtol, label)
+        elif isinstance(theirs, tuple) and len(theirs) == 3 and isinstance(theirs[2], np.ndarray):
+            assert ours[:2] == theirs[:2], f"{label}: {ours[:2]}, torch {theirs[:2]}"
+            np.testing.assert_allclose(ours[2], theirs[2], rtol=rtol, atol=rtol, err_msg=label)
+        else:
+            assert ours == theirs or ours != ours, f"{label}: {ours!r}, torch {theirs!r}"
+
+
+@pytest.fixture(scope="session")
+def both():
+    return Both(pytest.importorskip("torch"))
