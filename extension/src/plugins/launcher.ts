@@ -5,6 +5,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
+import { cardPicture } from '../icons';
 
 export const launcherPlugin: JupyterFrontEndPlugin<void> = {
   id: 'workbench-ml:launcher',
@@ -14,6 +15,11 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
   optional: [ITranslator],
   activate: (_app: JupyterFrontEnd, launcher: ILauncher, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load('workbench_ml');
-    launcher.add({ command: CommandIDs.create, category: trans.__('Notebook'), rank: 10 });
+    launcher.add({
+      command: CommandIDs.create,
+      category: trans.__('Notebook'),
+      kernelIconUrl: cardPicture,
+      rank: 10
+    });
   }
 };
