@@ -107,6 +107,7 @@ def make_venv() -> Path:
 
 def set_up(checks: Checks, *, torch: bool) -> None:
     pip = (str(checks.python), "-m", "pip", "--disable-pip-version-check")
+    print("\nThe first installation takes some minutes: JupyterLab, the tools, the front end.")
     if not checks.run("install", *pip, "install", "-q", "-e", ".[test]"):
         sys.exit("The installation failed (see above); nothing was tested.")
     if torch:
