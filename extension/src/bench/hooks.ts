@@ -38,6 +38,21 @@ function useTrait<K extends keyof Traits>(key: K, empty: Traits[K]): Traits[K] {
   return value && (Array.isArray(value) || Object.keys(value).length) ? value : empty;
 }
 
+/**
+ * One plain value (text, number, truth) out of the status, which changes many times a second: only
+ * a change of the value itself renders again.
+ */
+export function useStatusOf<T extends string | number | boolean | null>(
+  pick: (status: Status) => T
+): T {
+  const { model, store } = useSession();
+  const [subscribe] = useState(() => (listener: () => void) => store.subscribe('status', listener));
+  return useSyncExternalStore(subscribe, () => {
+    const status = model.get('status');
+    return pick(status && 'state' in status ? status : EMPTY_STATUS);
+  });
+}
+
 const NO_CLASSES: string[] = [];
 const AUTO: Traits['layout'] = { theme: 'auto' };
 

@@ -5,7 +5,7 @@ import type { Graph } from '../protocol';
 import { type Health, judge, recent } from '../store/health';
 import type { Store } from '../store/store';
 
-const EVERY = 300;
+const EVERY = 400;
 
 export type HealthMap = ReadonlyMap<string, Health>;
 

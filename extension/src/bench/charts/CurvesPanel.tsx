@@ -1,7 +1,7 @@
 /** Loss and accuracy, one above the other, on one axis of steps. */
 import { useId, useMemo, useState } from 'react';
 import { count, percent, plain, real } from '../format';
-import { useSession, useTopic } from '../hooks';
+import { useSession, useStatusOf } from '../hooks';
 import { Button } from '../shell/parts';
 import { Curve } from './Curve';
 import type { CurveSpec, Range } from './curvePlot';
@@ -21,8 +21,8 @@ export function CurvesPanel() {
   const [zoom, setZoom] = useState<Range | null>(null);
   const [latest, setLatest] = useState(0);
   const [beta, setBeta] = useState(0.9);
-  useTopic('series');
-  const end = store.series.get('loss')?.lastStep ?? 0;
+  // Only a window that moves along needs to hear of every new step.
+  const end = useStatusOf(status => (latest ? status.step : 0));
 
   const loss = useMemo<CurveSpec>(
     () => ({

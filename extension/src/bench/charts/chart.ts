@@ -4,6 +4,9 @@
  */
 import uPlot from 'uplot';
 
+/** Milliseconds between two drawings: about fifteen a second. */
+const PERIOD = 66;
+
 export interface ChartSource {
   options: (size: { width: number; height: number }) => uPlot.Options;
   data: (width: number) => uPlot.AlignedData;
@@ -13,6 +16,8 @@ export class Chart {
   plot: uPlot | null = null;
   private seen = true;
   private stale = false;
+  private drawn = -Infinity;
+  private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly resize: ResizeObserver;
   private readonly watch: IntersectionObserver | null;
 
@@ -49,20 +54,37 @@ export class Chart {
     } else {
       this.plot = new uPlot(this.source.options(size), this.source.data(size.width), this.element);
     }
-    this.update();
+    this.draw();
   }
 
-  /** Takes the data anew; colours and axes stay. */
+  /** Takes the data anew, now or a little later: drawing is the dearest thing a message causes. */
   update(): void {
     if (!this.seen) {
       this.stale = true;
       return;
     }
+    const wait = this.drawn + PERIOD - performance.now();
+    if (wait > 0) {
+      this.timer ??= setTimeout(() => this.draw(), wait);
+    } else {
+      this.draw();
+    }
+  }
+
+  private draw(): void {
+    if (this.timer !== null) {
+      clearTimeout(this.timer);
+    }
+    this.timer = null;
     this.stale = false;
+    this.drawn = performance.now();
     this.plot?.setData(this.source.data(this.element.clientWidth));
   }
 
   destroy(): void {
+    if (this.timer !== null) {
+      clearTimeout(this.timer);
+    }
     this.resize.disconnect();
     this.watch?.disconnect();
     this.plot?.destroy();

@@ -1,5 +1,5 @@
 /** The head of the bench: state, transport, rate and batch, progress, numbers, trouble. */
-import { useFeedback, useSession, useStatus } from '../hooks';
+import { useFeedback, useSession, useStatusOf } from '../hooks';
 import { Refusal } from '../shell/parts';
 import { NumberField } from './NumberField';
 import { Numbers } from './Numbers';
@@ -11,38 +11,40 @@ import { stateWords } from './words';
 
 export function Controls() {
   const session = useSession();
-  const status = useStatus();
+  const state = useStatusOf(status => status.state);
+  const name = useStatusOf(status => status.name);
+  const lr = useStatusOf(status => status.lr);
+  const batch = useStatusOf(status => status.batch_size);
+  const about = useStatusOf(({ optimizer, loss_name, device, seed }) =>
+    [optimizer, loss_name, device, seed === null ? '' : `seed ${seed}`].filter(Boolean).join(' · ')
+  );
   const { problem } = useFeedback();
-  const about = [status.optimizer, status.loss_name, status.device].filter(Boolean);
-  if (status.seed != null) {
-    about.push(`seed ${status.seed}`);
-  }
   return (
     <header className="wb-head">
       <div className="wb-title">
-        <span className="wb-state" data-state={status.state} data-testid="wb-state">
+        <span className="wb-state" data-state={state} data-testid="wb-state">
           <i aria-hidden="true" />
-          {stateWords(status.state)}
+          {stateWords(state)}
         </span>
-        <strong className="wb-name">{status.name}</strong>
-        <span className="wb-muted wb-about">{about.join(' · ')}</span>
+        <strong className="wb-name">{name}</strong>
+        <span className="wb-muted wb-about">{about}</span>
       </div>
       <div className="wb-deck">
         <Transport />
         <NumberField
           label="Learning rate"
           testid="wb-lr"
-          value={status.lr}
+          value={lr}
           parse={parseRate}
           nudge={nudge}
           problem="A number ≥ 0, as 0.001 or 3e-4"
-          send={lr => session.run('set_lr', { lr })}
+          send={rate => session.run('set_lr', { lr: rate })}
         />
-        {status.batch_size !== null && (
+        {batch !== null && (
           <NumberField
             label="Batch"
             testid="wb-batch"
-            value={status.batch_size}
+            value={batch}
             parse={parseBatch}
             nudge={(n, up) => (up ? n * 2 : Math.max(1, Math.floor(n / 2)))}
             problem="A whole number ≥ 1"

@@ -8,7 +8,7 @@ export function Numbers() {
   useTopic('series');
   const validation = status.metrics['val/accuracy'] ?? store.series.get('val/accuracy')?.last;
   const big = [
-    { id: 'loss', label: 'Loss', text: real(status.loss) },
+    { id: 'loss', label: 'Loss', text: real(status.loss, (status.loss ?? 1) < 0.01 ? 2 : 3) },
     { id: 'accuracy', label: 'Accuracy', text: percent(status.metrics.accuracy) },
     { id: 'val-accuracy', label: 'Validation', text: percent(validation) }
   ];

@@ -15,20 +15,25 @@ export function Progress() {
     state === 'running' && facts.eta_s != null ? `${duration(facts.eta_s)} left` : ''
   ].filter(Boolean);
   return (
-    <div className="wb-progress">
-      <div
-        className="wb-bar"
-        role="progressbar"
-        aria-label="Training progress"
-        aria-valuemin={0}
-        aria-valuemax={total ?? undefined}
-        aria-valuenow={total ? step : undefined}
-        aria-valuetext={words.slice(0, 2).join(', ')}
-        data-testid="wb-progress"
-        data-step={step}
-      >
-        <div className="wb-bar-fill" style={{ transform: `scaleX(${part ?? 0})` }} />
-      </div>
+    <div
+      className="wb-progress"
+      data-testid="wb-progress"
+      data-step={step}
+      data-endless={total ? undefined : true}
+    >
+      {part !== null && total !== null && (
+        <div
+          className="wb-bar"
+          role="progressbar"
+          aria-label="Training progress"
+          aria-valuemin={0}
+          aria-valuemax={total}
+          aria-valuenow={step}
+          aria-valuetext={words.slice(0, 2).join(', ')}
+        >
+          <div className="wb-bar-fill" style={{ transform: `scaleX(${part})` }} />
+        </div>
+      )}
       <div className="wb-facts">
         {words.map((text, i) => (
           <span key={i}>{text}</span>

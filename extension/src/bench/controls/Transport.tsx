@@ -1,11 +1,11 @@
 /** Play or pause, one step, stop. */
-import { useSession, useStatus } from '../hooks';
+import { useSession, useStatusOf } from '../hooks';
 import { Button } from '../shell/parts';
 import { useToggle } from './useToggle';
 
 export function Transport() {
   const session = useSession();
-  const { state } = useStatus();
+  const state = useStatusOf(status => status.state);
   const { act, icon, label } = useToggle();
   const running = state === 'running';
   return (

@@ -1,14 +1,20 @@
 /** What went wrong in training, where, and the way on. */
 import { count } from '../format';
-import { useGraph, useSession, useStatus } from '../hooks';
+import { useGraph, useSession, useStatus, useStatusOf } from '../hooks';
 import { Icon } from '../shell/icons';
 import { Button } from '../shell/parts';
 
 export function Trouble() {
+  return useStatusOf(status => status.state === 'failed' && status.error !== null) ? (
+    <Panel />
+  ) : null;
+}
+
+function Panel() {
   const session = useSession();
-  const { state, error } = useStatus();
+  const { error } = useStatus();
   const { nodes } = useGraph();
-  if (state !== 'failed' || !error) {
+  if (!error) {
     return null;
   }
   const layer = nodes.find(node => node.id === error.layer)?.name ?? error.layer;

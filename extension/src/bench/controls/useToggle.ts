@@ -1,9 +1,9 @@
 /** Play and pause as one action, for the button and the space bar. */
-import { useSession, useStatus } from '../hooks';
+import { useSession, useStatusOf } from '../hooks';
 import { type Toggle, toggleOf } from './words';
 
 export function useToggle(): Toggle & { act: () => Promise<boolean> } {
   const session = useSession();
-  const toggle = toggleOf(useStatus().state);
+  const toggle = toggleOf(useStatusOf(status => status.state));
   return { ...toggle, act: () => session.run(toggle.command) };
 }

@@ -13,7 +13,9 @@ await build({
   target: 'es2022',
   jsx: 'automatic',
   outdir: out,
-  define: { 'process.env.NODE_ENV': '"development"' },
+  define: {
+    'process.env.NODE_ENV': process.argv.includes('--production') ? '"production"' : '"development"'
+  },
   logLevel: 'warning'
 });
 await copyFile(`${here}index.html`, `${out}/index.html`);

@@ -25,7 +25,7 @@ export function HistoryPanel() {
         />
         <span className="wb-spring" />
         <CopyButton
-          label="Copy session as script"
+          label="Copy as script"
           labelled
           testid="wb-copy-script"
           text={() => session.text('script')}

@@ -43,7 +43,9 @@ export function PredictionsPanel() {
                 key={i}
                 index={i}
                 pixels={shown.pixels}
-                size={shown}
+                channels={shown.channels}
+                height={shown.height}
+                width={shown.width}
                 truth={name(truth)}
                 guess={name(shown.guess[i])}
                 probability={shown.prob[i] ?? 0}

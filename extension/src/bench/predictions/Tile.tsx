@@ -7,7 +7,9 @@ import { toRgba } from './pixels';
 
 interface Props {
   pixels: Predictions['pixels'];
-  size: { channels: number; height: number; width: number };
+  channels: number;
+  height: number;
+  width: number;
   index: number;
   truth: string;
   guess: string;
@@ -16,9 +18,8 @@ interface Props {
 }
 
 export const Tile = memo(function Tile(props: Props) {
-  const { pixels, size, index, truth, guess, probability, palette } = props;
+  const { pixels, channels, height, width, index, truth, guess, probability, palette } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { channels, height, width } = size;
   useEffect(() => {
     const context = canvas.current?.getContext('2d');
     if (context && pixels && palette && width > 0 && height > 0) {

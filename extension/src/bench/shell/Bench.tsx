@@ -6,7 +6,7 @@ import { GradientsPanel } from '../charts/GradientsPanel';
 import { Controls } from '../controls/Controls';
 import { useToggle } from '../controls/useToggle';
 import { HistoryPanel } from '../history/HistoryPanel';
-import { SessionContext, useHistory, useLayout, useSession, useStatus } from '../hooks';
+import { SessionContext, useHistory, useLayout, useSession, useStatusOf } from '../hooks';
 import { keep, shortcut } from '../keys';
 import { PredictionsPanel } from '../predictions/PredictionsPanel';
 import type { Session } from '../session';
@@ -25,7 +25,8 @@ export function App({ session }: { session: Session }) {
 
 function Bench() {
   const session = useSession();
-  const { name, state } = useStatus();
+  const name = useStatusOf(status => status.name);
+  const state = useStatusOf(status => status.state);
   const wanted = useLayout().theme ?? 'auto';
   const page = usePageTheme();
   const theme = wanted === 'auto' ? page.theme : wanted;
