@@ -52,7 +52,7 @@ class dtype:  # noqa: N801 - torch spells it so
 
     def to_complex(self) -> dtype:
         """The complex type of the same precision (float32 → complex64)."""
-        return {float32: complex64, float64: complex128, float16: complex64}.get(self, self)
+        return {float64: complex128}.get(self, complex64 if self.category == FLOAT else self)
 
     def __repr__(self) -> str:
         return f"workbench.{self.name}"

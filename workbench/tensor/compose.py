@@ -95,13 +95,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
         )
-    kinds = [
-        (dtype_of(v.array), 0 if v.array.ndim else 1)
-        if isinstance(v, Tensor)
-        else (number_dtype(v), 2)
-        for v in (input, other)
-    ]
-    target = result_dtype(kinds).numpy
+    target = result_dtype(_kinds((input, other))).numpy
     input, other = (
         cast_to(v, target) if isinstance(v, Tensor) else wrap(np.asarray(v, target))
         for v in (input, other)
@@ -166,6 +160,27 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     if as_tuple:
         return tuple(wrap(np.ascontiguousarray(f)) for f in found)
     return wrap(np.stack(found, 1) if input.array.ndim else np.zeros((len(found[0]), 0), np.int64))
+
+
+def _kinds(values: tuple[Any, ...]) -> list[Any]:
+    return [
+        (dtype_of(v.array), 0 if v.array.ndim else 1)
+        if isinstance(v, Tensor)
+        else (number_dtype(v), 2)
+        for v in values
+    ]
+
+
+@function(method=False)
+def result_type(tensor1: Any, tensor2: Any) -> Any:
+    """The dtype of an operation on two tensors or numbers."""
+    return result_dtype(_kinds((tensor1, tensor2)))
+
+
+@function(method=False)
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether one dtype may become the other in place: never a lower category."""
+    return as_dtype(from_).category <= as_dtype(to).category
 
 
 # -- reductions --------------------------------------------------------------------------------

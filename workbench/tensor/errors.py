@@ -45,7 +45,7 @@ def explained(op: Op, error: Exception, operands: Sequence[Any]) -> Exception:
     text = str(error)
     arrays = [a for a in operands if hasattr(a, "dtype")]
     if isinstance(error, TypeError):
-        if not text.startswith(("ufunc", "numpy boolean", "No loop", "Cannot cast")):
+        if not text.startswith(("ufunc", "The numpy boolean", "numpy boolean", "No loop", "Cannot cast")):
             return error
         if op.name == "sub":
             return RuntimeError(

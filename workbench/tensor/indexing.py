@@ -42,6 +42,8 @@ def normalise(array: Any, index: Any) -> tuple[Any, ...]:
             part, takes = np.asarray(item), 0
         else:
             part = item.array if isinstance(item, Tensor) else np.asarray(item)
+            if part.dtype.kind in "USO":
+                raise TypeError(f"invalid index of type {kind.__name__}: {item!r}")
             if part.dtype.kind == "u" and part.dtype.itemsize == 1:
                 part = part.astype(bool)  # torch: byte tensors are masks
             if part.size == 0 and part.dtype.kind == "f" and not isinstance(item, Tensor):
@@ -59,6 +61,33 @@ def normalise(array: Any, index: Any) -> tuple[Any, ...]:
     if used > array.ndim:
         raise IndexError(f"too many indices for tensor of dimension {array.ndim}")
     return tuple(parts)
+
+
+def split(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+    """The index as a basic one followed by one of arrays, where it mixes ints with arrays.
+
+    torch selects first; NumPy would let the ints take part in the arrays' broadcasting, which
+    puts the result's dimensions elsewhere. None where NumPy means the same.
+    """
+    if (
+        len(key) < 2
+        or not any(hasattr(i, "dtype") for i in key)
+        or not any(type(i) is int for i in key)
+    ):
+        return None
+    basic: list[Any] = []
+    rest: list[Any] = []
+    for item in key:
+        if hasattr(item, "dtype"):
+            basic += [slice(None)] * (item.ndim if item.dtype.kind == "b" else 1)
+            rest.append(item)
+        else:
+            basic.append(item)
+            if item is Ellipsis:
+                rest.append(item)
+            elif type(item) is not int:
+                rest.append(slice(None))
+    return tuple(basic), tuple(rest)
 
 
 def _slice(item: slice) -> slice:
@@ -83,6 +112,9 @@ def getitem(self: Tensor, index: Any) -> Tensor:
     else:
         key = normalise(array, index)
     try:
+        parts = split(key)
+        if parts is not None:
+            return _getitem(_getitem(self, parts[0]), parts[1])
         return _getitem(self, key)
     except IndexError as error:
         raise IndexError(f"{error} (tensor of shape {tuple(array.shape)})") from None
@@ -93,6 +125,10 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     check_writable(self, "__setitem__")
     array = self.array
     key = normalise(array, index)
+    parts = split(key)
+    if parts is not None:
+        setitem(getitem(self, parts[0]), parts[1], value)
+        return
     if isinstance(value, Tensor):
         value = cast_to(value, array.dtype)
     else:
