@@ -45,8 +45,10 @@ def python(code, **options):
         "run = wb.Run(net, digits); run.start(); run.stop()",
         "run = wb.Run(net, digits); run.start(); raise SystemExit(0)",
         "run = wb.Run(net, digits); run.start(); os.kill(os.getpid(), signal.SIGTERM)",
-        "import warnings; warnings.simplefilter('ignore')\n"  # each takes the network over
-         "for _ in range(5): run = wb.Run(net, digits).start()",
+        (
+            "import warnings; warnings.simplefilter('ignore')\n"  # each takes the network over
+            "for _ in range(5): run = wb.Run(net, digits).start()"
+        ),
     ],
 )
 def test_a_process_ends_whatever_its_run_does(code):

@@ -70,15 +70,25 @@ class LayerStatistics:
 
     def before_update(self) -> None:
         """Remember the weights for `after_update`."""
-        self._before = [p.array.copy() for p in self.parameters]
+        arrays = [p.array for p in self.parameters]
+        held = self._before
+        if len(held) != len(arrays) or any(
+            a.shape != b.shape or a.dtype != b.dtype or type(a) is not type(b)
+            for a, b in zip(arrays, held, strict=True)
+        ):
+            self._before = [array.copy() for array in arrays]
+            return
+        # Written over each time: fresh memory of this size costs more than the copy itself.
+        for array, old in zip(arrays, held, strict=True):
+            old[...] = array
 
     def after_update(self) -> tuple[list[float], list[float]]:
         """For each layer ‖w‖ and ‖Δw‖ / ‖w‖ since `before_update` (NaN where ‖w‖ is 0)."""
         weights = [p.array for p in self.parameters]
         norms = self.by_layer(_squares(weights))
-        updates = [now - old for now, old in zip(weights, self._before, strict=True)]
-        changes = self.by_layer(_squares(updates))
-        self._before = []
+        for now, old in zip(weights, self._before, strict=True):
+            namespace(now).subtract(now, old, out=old)
+        changes = self.by_layer(_squares(self._before))
         ratios = [c / w if w > 0 else math.nan for c, w in zip(changes, norms, strict=True)]
         return norms, ratios
 
