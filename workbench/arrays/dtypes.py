@@ -58,7 +58,7 @@ class dtype:  # noqa: N801 - torch spells it so
         return f"workbench.{self.name}"
 
     def __reduce__(self) -> str:
-        return self.name  # pickles as the module-level constant
+        return "bool_" if self.category == BOOL else self.name  # the module-level constant
 
     def __copy__(self) -> dtype:
         return self

@@ -77,8 +77,8 @@ def as_array(data: Any, dtype: Any = None, *, copy: bool = True) -> np.ndarray:
     except ValueError as error:
         raise ValueError(f"expected sequences of equal length at every level: {error}") from None
     if array.dtype == object:
-        kind = next((type(x).__name__ for x in array.reshape(-1)), "object")
-        raise TypeError(f"a tensor cannot be made from {kind} objects")
+        odd = (type(x).__name__ for x in array.reshape(-1) if not isinstance(x, (int, float)))
+        raise RuntimeError(f"Could not infer dtype of {next(odd, 'object')}")
     if array.dtype.kind in "US":
         raise TypeError("new(): invalid data type 'str'")
     if dtype is None:
@@ -166,6 +166,18 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return wrap(array)
 
 
+@function(method=False)
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor that shares the memory of another library's, through the DLPack protocol.
+
+    Raises TypeError for objects without `__dlpack__`, BufferError where they refuse.
+    """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(f"from_dlpack expects a __dlpack__ method, got {type(ext_tensor).__name__}")
+    where, _ = ext_tensor.__dlpack_device__()
+    return wrap(device_namespace("cuda" if where == 2 else "cpu").from_dlpack(ext_tensor))
+
+
 def legacy_tensor(cls: type[Tensor], data: Any, *sizes: Any) -> Tensor:
     """`Tensor()`, `Tensor(2, 3)` (uninitialised) and `Tensor(data)` in the default dtype."""
     target = get_default_dtype().numpy
@@ -245,7 +257,7 @@ def _like(name: str, make: Any) -> Any:
 def _chosen_dtype(dtype: Any) -> Any:
     chosen = get_default_dtype() if dtype is None else as_dtype(dtype)
     if chosen.category < FLOAT:
-        raise RuntimeError(f"random floats need a floating-point dtype, got {chosen!r}")
+        raise NotImplementedError(f"random floats need a floating-point dtype, got {chosen!r}")
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,31 @@ from workbench.arrays.dtypes import bool_, int64
 from .node import LEAF
 from .tensor import Tensor
 
-_options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80}
+_DEFAULT: dict[str, Any] = {
+    "precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None,
+}  # fmt: skip
+_PROFILES: dict[str, dict[str, Any]] = {
+    "default": _DEFAULT,
+    "short": {**_DEFAULT, "precision": 2, "edgeitems": 2},
+    "full": {**_DEFAULT, "threshold": float("inf")},
+}
+_options = dict(_DEFAULT)
 
 
 def set_printoptions(
     precision: int | None = None,
-    threshold: int | None = None,
+    threshold: float | None = None,
     edgeitems: int | None = None,
     linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
 ) -> None:
-    """How tensors print: digits, when to summarise, how many at each edge, line width."""
+    """How tensors print: digits, when to summarise, how many at each edge, line width.
+
+    `profile` ("default", "short", "full") sets all; `sci_mode` forces or forbids exponents.
+    """
+    if profile is not None:
+        _options.update(_PROFILES[profile])
     given = {
         "precision": precision,
         "threshold": threshold,
@@ -29,55 +45,104 @@ def set_printoptions(
         "linewidth": linewidth,
     }
     _options.update({key: value for key, value in given.items() if value is not None})
+    _options["sci_mode"] = sci_mode
 
 
-def _number_format(values: np.ndarray) -> dict[str, Any]:
-    precision = _options["precision"]
-    finite = values[np.isfinite(values)] if values.dtype.kind in "fc" else values
-    if values.dtype.kind != "f" or not finite.size:
-        return {}
-    magnitude = np.abs(finite)
-    whole = bool((magnitude == np.round(magnitude)).all())
-    largest = float(magnitude.max())
-    positive = magnitude[magnitude > 0]
-    smallest = float(positive.min()) if positive.size else 0.0
-    if (
-        largest >= 1e8
-        or (smallest and (largest / smallest > 1000 and not whole))
-        or (smallest and smallest < 1e-4 and not whole)
-    ):
-        return {"float_kind": lambda v: f"{v:.{precision}e}"}
-    if whole:
-        return {"float_kind": lambda v: f"{v:.0f}." if np.isfinite(v) else str(v)}
-    width = max(len(f"{v:.{precision}f}") for v in finite.reshape(-1)) if finite.size < 2000 else 0
-    return {"float_kind": lambda v: f"{v:>{width}.{precision}f}"}
+class _Format:
+    """One format for all numbers of a tensor, and the width they are padded to."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.show: Callable[[Any], str] = str
+        self.width = 1
+        if values.dtype.kind != "f":
+            self.width = max((len(str(v)) for v in values.tolist()), default=1)
+            return
+        # zeros, nan and infinities fit any format, so they have no say in it
+        telling = np.abs(values[np.isfinite(values) & (values != 0)])
+        precision = _options["precision"]
+        whole = bool((telling == np.round(telling)).all())
+        self.show = _whole if whole else lambda v: f"{v:.{precision}f}"
+        if not telling.size:
+            return
+        largest, smallest = float(telling.max()), float(telling.min())
+        exponent = _options["sci_mode"]
+        if exponent is None:
+            exponent = largest / smallest > 1000 or largest > 1e8 or (not whole and smallest < 1e-4)
+        if exponent:
+            self.show = lambda v: f"{v:.{precision}e}"
+        numbers = values[np.isfinite(values) & (values != 0)].tolist()
+        self.width = max(len(self.show(v)) for v in numbers)
+
+    def __call__(self, value: Any) -> str:
+        return self.show(value).rjust(self.width)
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}." if np.isfinite(value) else str(value)
+
+
+class _ComplexFormat:
+    """Real and imaginary parts, each in its own format."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.real, self.imag = _Format(values.real), _Format(values.imag)
+        self.width = self.real.width + self.imag.width + 1
+
+    def __call__(self, value: Any) -> str:
+        imaginary = self.imag(value.imag).lstrip()
+        sign = "" if imaginary[0] in "+-" else "+"
+        return f"{self.real(value.real)}{sign}{imaginary}j"
+
+
+def _edges(array: np.ndarray) -> np.ndarray:
+    """The elements that a summary shows."""
+    edge = _options["edgeitems"]
+    for d in range(array.ndim):
+        if array.shape[d] > 2 * edge:
+            ends = [*range(edge), *range(array.shape[d] - edge, array.shape[d])]
+            array = array.take(ends, d)
+    return array
+
+
+def _shortened(items: Sequence[Any], show: Callable[[Any], str], gap: str) -> list[str]:
+    edge = _options["edgeitems"]
+    if len(items) <= 2 * edge:
+        return [show(item) for item in items]
+    return [*map(show, items[:edge]), gap, *map(show, items[len(items) - edge :])]
+
+
+def _nested(array: np.ndarray, indent: int, form: Any, summarise: bool) -> str:
+    if array.ndim == 0:
+        return form(array.item())
+    inner = " " * (indent + 1)
+    if array.ndim == 1:
+        values = array.tolist()
+        words = _shortened(values, form, " ...") if summarise else [form(v) for v in values]
+        per_line = max(1, (_options["linewidth"] - indent) // (form.width + 2))
+        lines = [", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
+        return "[" + f",\n{inner}".join(lines) + "]"
+
+    def show(part: np.ndarray) -> str:
+        return _nested(part, indent + 1, form, summarise)
+
+    rows = list(array)
+    parts = _shortened(rows, show, "...") if summarise else [show(row) for row in rows]
+    return "[" + ("," + "\n" * (array.ndim - 1) + inner).join(parts) + "]"
 
 
 def values_text(array: np.ndarray, indent: int) -> str:
-    """The values of an array, nested in brackets and summarised when there are many."""
-    if array.dtype.kind == "V":
-        array = array.astype(np.float32)
+    """The values of an array, nested in brackets and summarised when there are many.
+
+    `indent` is the column they start in.
+    """
     if array.size == 0:
-        return str([]) if array.ndim == 1 else f"[], size={tuple(array.shape)}"
-    summarised = array.size > _options["threshold"]
-    shown = array
-    if summarised:
-        edge = _options["edgeitems"]
-        for d in range(array.ndim):
-            if shown.shape[d] > 2 * edge:
-                shown = np.concatenate(
-                    [shown.take(range(edge), d), shown.take(range(-edge, 0), d)], axis=d
-                )
-    return np.array2string(
-        array,
-        separator=", ",
-        prefix=" " * indent,
-        threshold=_options["threshold"],
-        edgeitems=_options["edgeitems"],
-        max_line_width=_options["linewidth"],
-        precision=_options["precision"],
-        formatter=_number_format(shown.reshape(-1)),
-    )
+        return "[]"
+    if array.dtype.kind in "fV":
+        array = array.astype(np.float64)
+    summarise = array.size > _options["threshold"]
+    shown = (_edges(array) if summarise else array).reshape(-1)
+    form = _ComplexFormat(shown) if array.dtype.kind == "c" else _Format(shown)
+    return _nested(array, indent, form, summarise)
 
 
 def tensor_repr(self: Tensor) -> str:
@@ -85,15 +150,28 @@ def tensor_repr(self: Tensor) -> str:
     array = to_numpy(self.array)
     kind = dtype_of(self.array)
     prefix = "tensor("
-    text = values_text(array, len(prefix))
-    suffix = []
-    default = kind in (get_default_dtype(), int64, bool_)
-    if not default or (array.size == 0 and kind is not get_default_dtype()):
-        suffix.append(f"dtype={kind!r}")
+    text = prefix + values_text(array, len(prefix))
+    suffixes = []
+    default = get_default_dtype()
     if self.is_cuda:
-        suffix.append(f"device='{self.device}'")
+        suffixes.append(f"device='{self.device}'")
+    if array.size == 0:
+        if array.ndim != 1:
+            suffixes.append(f"size={tuple(array.shape)}")
+        if kind is not default:
+            suffixes.append(f"dtype={kind!r}")
+    elif kind not in (default, default.to_complex(), int64, bool_):
+        suffixes.append(f"dtype={kind!r}")
     if self.edge is LEAF:
-        suffix.append("requires_grad=True")
+        suffixes.append("requires_grad=True")
     elif self.edge is not None:
-        suffix.append(f"grad_fn=<{self.edge.name()}>")
-    return prefix + ", ".join([text, *suffix]) + ")"
+        suffixes.append(f"grad_fn=<{self.edge.name()}>")
+    column = len(text) - text.rfind("\n") + 1
+    for suffix in suffixes:
+        if column + len(suffix) + 2 > _options["linewidth"]:
+            text += f",\n{' ' * len(prefix)}{suffix}"
+            column = len(prefix) + len(suffix)
+        else:
+            text += f", {suffix}"
+            column += len(suffix) + 2
+    return text + ")"
