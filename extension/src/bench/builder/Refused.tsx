@@ -42,7 +42,7 @@ export function Refused({ problem, edit, onClose }: Props) {
       {edit && rescue && (
         <span className="wb-rescue">
           <Button
-            label="Do it, and make them fit"
+            label="Remake to fit"
             title={change}
             data-testid="wb-rescue"
             onClick={() => {

@@ -54,11 +54,13 @@ export function GradientsPanel() {
       return;
     }
     const table = lookup(palette);
+    let present: Decades | null = null;
     const draw = () => {
       if (heat.current) {
         const series = ids.split(' ').map(id => store.series.get(`grad_norm:${id}`));
-        const found = paint(heat.current, series, Math.floor(width / COLUMN), table);
+        const found = paint(heat.current, series, Math.floor(width / COLUMN), table, present);
         if (found) {
+          present = found;
           setRange(old => (old.join() === found.join() ? old : found));
         }
       }

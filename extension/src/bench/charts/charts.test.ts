@@ -36,6 +36,8 @@ describe('the heat map', () => {
     expect(decades([Float32Array.of(-0.5, -1.2)])).toEqual([-3, 0]);
     expect(decades([Float32Array.of(-7.5, NaN), Float32Array.of(0.2)])).toEqual([-8, 1]);
     expect(decades([])).toEqual([-3, 0]);
+    expect(decades([Float32Array.of(-0.5)], [-2, 1])).toEqual([-2, 1]);
+    expect(decades([Float32Array.of(-0.5, 1.5)], [-2, 1])).toEqual([-1, 2]);
   });
 
   it('paints low values faint, high ones strong, and leaves gaps clear', () => {

@@ -17,8 +17,11 @@ export function lookup(palette: Palette): Uint8ClampedArray {
   return table;
 }
 
-/** Whole decades around all finite values, never fewer than three, so that noise stays faint. */
-export function decades(rows: readonly Float32Array[]): Decades {
+/**
+ * Whole decades around all finite values, never fewer than three, so that noise stays faint. The
+ * present range stays while it serves: colours that jump would look like news.
+ */
+export function decades(rows: readonly Float32Array[], present: Decades | null = null): Decades {
   let low = Infinity;
   let high = -Infinity;
   for (const row of rows) {
@@ -30,10 +33,16 @@ export function decades(rows: readonly Float32Array[]): Decades {
     }
   }
   if (low > high) {
-    return [-3, 0];
+    return present ?? [-3, 0];
   }
   const top = Math.ceil(high) || 0;
-  return [Math.min(Math.floor(low), top - 3), top];
+  const bottom = Math.min(Math.floor(low), top - 3);
+  const serves =
+    present !== null &&
+    present[0] <= low &&
+    present[1] >= high &&
+    present[1] - present[0] <= top - bottom + 1;
+  return serves ? present : [bottom, top];
 }
 
 /** Fills `image` (columns × rows); where nothing was recorded it stays clear. */
@@ -60,7 +69,8 @@ export function paint(
   canvas: HTMLCanvasElement,
   series: (Series | undefined)[],
   columns: number,
-  table: Uint8ClampedArray
+  table: Uint8ClampedArray,
+  present: Decades | null
 ): Decades | null {
   const context = canvas.getContext('2d');
   if (!context || columns < 1 || series.length === 0) {
@@ -76,7 +86,7 @@ export function paint(
   const rows = series.map(one =>
     one ? logBins(one, columns, from, to + 1) : new Float32Array(columns).fill(NaN)
   );
-  const range = decades(rows);
+  const range = decades(rows, present);
   const image = context.createImageData(columns, series.length);
   rows.forEach((bins, row) => paintRow(image.data, row, bins, table, range));
   context.putImageData(image, 0, 0);
