@@ -44,7 +44,7 @@ def test_picture(notebook, page: Page, name: str, theme: str) -> None:
     book = notebook(START)
     book.command("apputils:change-theme", theme=theme)
     book.command("application:toggle-left-area")
-    book.run_all()
+    book.run_all(timeout=400_000)
     bench = page.locator(".jp-Notebook").get_by_role("region", name="Bench of digits")
     bench.get_by_role("button", name="Resume", exact=True).click()
     bench.get_by_role("button", name="Insert a layer between hidden and relu2").click()

@@ -25,7 +25,7 @@ def start(notebook, context):
     """The start notebook, run from top to bottom."""
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     book = notebook(START)
-    book.run_all()
+    book.run_all(timeout=400_000)  # it trains for 800 steps, perhaps on a busy machine
     return book
 
 

@@ -33,7 +33,8 @@ def test_no_second_ever_sees_more_than_the_rate(gaps):
 def test_pace_keeps_its_interval(clock):
     pace = Pace(0.1, clock=clock)
     assert pace.due()
-    pace.done(clock())
+    with pace:
+        pass
     assert not pace.due()
     clock.tick(0.099)
     assert not pace.due()
@@ -43,9 +44,8 @@ def test_pace_keeps_its_interval(clock):
 
 def test_pace_slows_down_for_costly_work(clock):
     pace = Pace(0.1, share=0.02, clock=clock)
-    started = clock()
-    clock.tick(0.005)
-    pace.done(started)
+    with pace:
+        clock.tick(0.005)
     clock.tick(0.24)  # 5 ms at 2 % is once in 250 ms
     assert not pace.due()
     clock.tick(0.01)
@@ -54,11 +54,23 @@ def test_pace_slows_down_for_costly_work(clock):
 
 def test_pace_can_be_forced(clock):
     pace = Pace(10.0, clock=clock)
-    pace.done(clock())
+    with pace:
+        pass
     pace.force()
     assert pace.due()
-    pace.done(clock())
+    with pace:
+        pass
     assert not pace.due()
+
+
+def test_pace_counts_cpu_time_not_waiting(clock):
+    worked = [0.0]
+    pace = Pace(0.1, share=0.02, clock=clock, meter=lambda: worked[0])
+    with pace:
+        clock.tick(0.05)  # another process had the CPU
+        worked[0] += 0.001
+    clock.tick(0.051)
+    assert pace.due()
 
 
 def test_cursors_give_each_point_once(recorder):

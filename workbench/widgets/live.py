@@ -40,7 +40,7 @@ LATER = 0.3
 #: Shares of the training thread's time that each may take; together at most 3 %.
 SERIES_SHARE = 0.012
 STATUS_SHARE = 0.005
-PREDICTIONS_SHARE = 0.01
+PREDICTIONS_SHARE = 0.006
 
 
 class Surface(Protocol):
@@ -69,7 +69,6 @@ class Link:
     ) -> None:
         self._run = run
         self._surface = surface
-        self._clock = clock
         self._later = later
         self._lock = threading.RLock()
         self._cursors = Cursors()
@@ -113,7 +112,7 @@ class Link:
             self._marked = True
         elif kind == "state":
             self._guesses.force()
-        elif kind != "validated":
+        else:
             return
         self._series.force()
         self._status.force()
@@ -203,19 +202,18 @@ class Link:
 
     def _send_all(self) -> None:
         run = self._run
-        started = self._clock()
         self._edited = self._marked = False
-        self._surface.update(
-            graph=state.graph(run.network),
-            history=state.history(run.network),
-            status=state.status(run),
-        )
-        whole = series_message(self._cursors.everything(run.recorder), reset=True)
-        assert whole is not None
-        self._show(whole)
-        self._show(marks_message(state.marks(run.recorder)))
-        for pace in (self._series, self._status):
-            pace.done(started)
+        with self._status:
+            self._surface.update(
+                graph=state.graph(run.network),
+                history=state.history(run.network),
+                status=state.status(run),
+            )
+        with self._series:
+            whole = series_message(self._cursors.everything(run.recorder), reset=True)
+            assert whole is not None
+            self._show(whole)
+            self._show(marks_message(state.marks(run.recorder)))
 
     def _send_graph(self) -> None:
         self._edited = False
@@ -228,27 +226,24 @@ class Link:
         self._show(marks_message(state.marks(self._run.recorder)))
 
     def _send_series(self) -> None:
-        started = self._clock()
-        message = series_message(self._cursors.fresh(self._run.recorder))
-        if message is not None:
-            self._show(message)
-        self._series.done(started)
+        with self._series:
+            message = series_message(self._cursors.fresh(self._run.recorder))
+            if message is not None:
+                self._show(message)
 
     def _send_status(self) -> None:
-        started = self._clock()
-        self._budget.spend()
-        self._surface.update(status=state.status(self._run))
-        self._status.done(started)
+        with self._status:
+            self._budget.spend()
+            self._surface.update(status=state.status(self._run))
 
     def _send_predictions(self, images: bool = False) -> None:
-        started = self._clock()
-        moment = self._run.step_count, getattr(self._run.network, "version", 0)
-        if images or moment != self._predicted:
-            message = self._predictor.message(images)
-            if message is not None:
-                self._predicted = moment
-                self._show(message)
-        self._guesses.done(started)
+        with self._guesses:
+            moment = self._run.step_count, getattr(self._run.network, "version", 0)
+            if images or moment != self._predicted:
+                message = self._predictor.message(images)
+                if message is not None:
+                    self._predicted = moment
+                    self._show(message)
 
 
 def _weak_listener(link: Link) -> Callable[[Any], None]:

@@ -20,7 +20,7 @@ from workbench.widgets.stream import Budget, Clock, Pace
 
 TARGET = "workbench.runs"
 RATE = 2
-EVERY = 0.55
+EVERY = 0.75
 SHARE = 0.005
 CURVE_POINTS = 60
 
@@ -58,7 +58,6 @@ class Registry:
         self._comm: Any = None
         self._pace = Pace(EVERY, SHARE, clock)
         self._budget = Budget(RATE, 1.0, clock)
-        self._clock = clock
         self._pending = False
         self._widgets: weakref.WeakKeyDictionary[Any, list[str]] = weakref.WeakKeyDictionary()
 
@@ -97,10 +96,9 @@ class Registry:
             if not self._budget.allows():
                 self._soon()
                 return
-            started = self._clock()
-            self._budget.spend()
-            self._comm.send(self.listing())
-            self._pace.done(started)
+            with self._pace:
+                self._budget.spend()
+                self._comm.send(self.listing())
 
     def listing(self) -> dict[str, Any]:
         """The message: every living run with its state and a small loss curve."""
