@@ -65,7 +65,7 @@ def extension() -> dict[str, Any]:
     if found is None:
         return {"state": "missing", "version": None, "path": None, "reason": "not installed"}
     settings = Path(get_app_dir()) / "settings"
-    disabled = get_page_config(paths, settings).get("disabledExtensions", {})
+    disabled = get_page_config(paths, str(settings)).get("disabledExtensions", {})
     off = disabled.get(EXTENSION) if isinstance(disabled, dict) else EXTENSION in disabled
     return {
         "state": "disabled" if off else "enabled",

@@ -62,7 +62,7 @@ class BenchWidget(anywidget.AnyWidget):
 
     graph = traitlets.Dict().tag(sync=True)
     catalogue = traitlets.Dict().tag(sync=True)
-    classes = traitlets.List().tag(sync=True)
+    classes: traitlets.List = traitlets.List().tag(sync=True)
     history = traitlets.Dict().tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
     # Not synced, and so no model of its own in the browser: a bench fills its cell.
