@@ -15,6 +15,8 @@ from workbench.arrays.dtypes import bfloat16
 from workbench.tensor.binding import BOUND
 from workbench.tensor.functions import FUNCTIONS
 
+from .gauges import through
+
 
 @dataclasses.dataclass
 class Outcome:
@@ -112,7 +114,7 @@ class Oracle:
             return tensor
 
         args, kwargs = self.convert(op, sample, make)
-        return self._outcome(call or self.ours(op), args, kwargs), leaves
+        return self._outcome(call or through(op, self.ours(op)), args, kwargs), leaves
 
     def run_theirs(self, op, sample, *, requires_grad=False):
         leaves = []
@@ -127,7 +129,7 @@ class Oracle:
         args, kwargs = self.convert(op, sample, make)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self._outcome(self.theirs(op), args, kwargs), leaves
+            return self._outcome(through(op, self.theirs(op)), args, kwargs), leaves
 
     def _outcome(self, call, args, kwargs):
         try:

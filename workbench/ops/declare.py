@@ -61,6 +61,7 @@ class Op:
     ufunc: str | None = None
     dtype: str | None = None
     accepts: str | None = None
+    halves: bool = True
     returns: tuple[str, ...] = ()
     differentiable: tuple[str, ...] = ()
     aux: tuple[str, ...] = ()
@@ -103,7 +104,7 @@ class Op:
     def kinds(self) -> str:
         """The NumPy kinds it takes; "V" is bfloat16's."""
         kinds = "biufc" if self.accepts is None else self.accepts
-        return kinds + "V" if "f" in kinds else kinds
+        return kinds + "V" if "f" in kinds and self.halves else kinds
 
     def result_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the result of a call in which shapes stand for tensors; computes nothing.
@@ -172,6 +173,7 @@ def op(
     ufunc: str | None = None,
     dtype: str | None = None,
     accepts: str | None = None,
+    halves: bool = True,
     returns: Sequence[str] = (),
     differentiable: Sequence[str] = (),
     aux: Sequence[str] = (),
@@ -196,6 +198,7 @@ def op(
       float), "compare" (promoted, bool result), "same" (mixed types are an error), or None
     - `accepts`: the kinds of numbers it takes, as NumPy's letters ("b" bool, "i" and "u" integers,
       "f" floats, "c" complex); all by default, others raise NotImplementedError
+    - `halves`: whether float16 and bfloat16 are among the floats it takes
     - `returns`, `differentiable`: names of several results, and which of them carry gradients
     - `aux`: names of further arrays the forward returns for the gradient rules only (masks,
       indices: constants almost everywhere, or re-derived by the rule when `F.taped`)
@@ -229,6 +232,7 @@ def op(
             ufunc=ufunc,
             dtype=dtype,
             accepts=accepts,
+            halves=halves,
             returns=tuple(returns),
             differentiable=tuple(differentiable),
             aux=tuple(aux),

@@ -29,6 +29,8 @@ from .mode import mode
 from .node import LEAF, Node
 from .tensor import Tensor, note_view, wrap
 
+SPECS = "results' shapes and dtypes"  # what a node keeps besides, where a rule needs a result
+
 
 class Bound:
     """An op, bound to Tensors. Also the `kind` of the nodes it records."""
@@ -60,8 +62,14 @@ class Bound:
         for name, value in zip(self.saved, node.saved or (), strict=True):
             if value is None or not hasattr(value, "dtype") or name.endswith("_shape"):
                 values.append(value)
-            elif name == "out" or name in self.op.returns:
+            elif name == "out":
                 values.append(_relink(value, node))
+            elif name in self.op.returns:
+                made = wrap(value)
+                if name in self.op.differentiable:
+                    specs = node.saved[self.saved.index(SPECS)]  # type: ignore[index]
+                    made.edge = _pick(node, self.op.returns.index(name), specs)
+                values.append(made)
             elif name in position:
                 if self.op.sequence and position[name] == 0:
                     values.append(value)
@@ -94,6 +102,8 @@ def _saved_names(op: Op) -> list[str]:
     for target in (p.name for p in op.tensors):
         if target in op.rules:
             names += [n for n in rule_needs(op.rules[target]) if n not in names]
+    if any(n in op.differentiable for n in names):
+        names.append(SPECS)  # a result that is saved is one of several: see `rewrap`
     return names
 
 
@@ -184,6 +194,8 @@ def _saved_source(bound: Bound, arrays: dict[str, str]) -> str:
             value = "[a.shape for a in a0]"
         elif name == "out":
             value = "r"
+        elif name == SPECS:
+            value = f"({_specs_source(op)})"
         else:
             value = name
         parts.append(value)
@@ -374,6 +386,8 @@ def _general(bound: Bound) -> list[str]:
     kind = "a0[0].dtype.kind" if op.sequence else f"a{lead}.dtype.kind"
     if op.accepts:
         lines += [f"    if {kind} not in {op.kinds!r}:", f"        refuse_dtype(op, a{lead})"]
+    if not op.halves:
+        lines += [f"    if a{lead}.dtype.char == 'e':", f"        refuse_dtype(op, a{lead})"]
     forward = "forward" if op.view or op.sequence else f"(forward if {kind} != 'V' else widened)"
     lines += _guarded([f"{targets} = {forward}(xp, {operands}{settings})"], f"({operands},)")
     for name in outputs:
@@ -420,14 +434,18 @@ def _several_tail(
         lines += ["    t = new(Tensor)", f"    r = {op.returns[0]}"]
         lines += _node_source(bound, arrays | {n: n for n in op.returns}, fix, "    ")
         lines += ["    if t.edge is not None:"]
-        shapes = "".join(f"({n}.shape, {n}.dtype), " for n in op.returns)
         lines += [
-            f"        t_{name}.edge = pick(t.edge, {i}, ({shapes}))"
+            f"        t_{name}.edge = pick(t.edge, {i}, ({_specs_source(op)}))"
             for i, name in enumerate(op.returns)
             if name in op.differentiable
         ]
     values = ", ".join(f"t_{name}" for name in op.returns)
     return [*lines, f"    return result({values})"]
+
+
+def _specs_source(op: Op) -> str:
+    """Shape and dtype of each result."""
+    return "".join(f"({n}.shape, {n}.dtype), " for n in op.returns)
 
 
 def _sequence_tail(bound: Bound, arrays: dict[str, str]) -> list[str]:

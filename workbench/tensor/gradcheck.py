@@ -18,6 +18,14 @@ def _outputs(result: Any) -> list[Tensor]:
     return [r for r in results if isinstance(r, Tensor) and r.requires_grad]
 
 
+def _drawn(rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
+    """A direction for the results to be projected on."""
+    drawn = rng.uniform(0.5, 1.5, like.shape)
+    if like.dtype.kind == "c":
+        drawn = drawn + 1j * rng.uniform(0.5, 1.5, like.shape)
+    return np.asarray(drawn).astype(like.dtype)
+
+
 def gradcheck(
     func: Callable[..., Any],
     inputs: Any,
@@ -28,10 +36,11 @@ def gradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
 ) -> bool:
-    """Whether the gradients of `func` agree with central differences at `inputs` (float64).
+    """Whether the gradients of `func` agree with central differences at `inputs` (in double precision).
 
     Every output is projected on a fixed random direction and differentiated with respect to every
-    element of every input that requires gradients. Raises RuntimeError (or returns False) when an
+    element of every input that requires gradients (the real and the imaginary part of complex ones,
+    gradients being torch's: dL/da + i dL/db). Raises RuntimeError (or returns False) when an
     element differs by more than atol + rtol * |numerical|.
     """
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
@@ -43,27 +52,28 @@ def gradcheck(
         if not outputs:
             return True
         rng = np.random.default_rng(0)
-        directions = [
-            np.asarray(rng.uniform(0.5, 1.5, o.shape)).astype(o.array.dtype) for o in outputs
-        ]
+        directions = [_drawn(rng, o.array) for o in outputs]
         found = grad(outputs, watched, [wrap(d) for d in directions], allow_unused=True)
 
     def project() -> float:
         with enable_grad():
             values = _outputs(func(*inputs))
-        return float(sum((o.array * d).sum() for o, d in zip(values, directions, strict=True)))
+        return float(
+            sum((o.array * d.conj()).sum().real for o, d in zip(values, directions, strict=True))
+        )
 
     for index, (tensor, analytic) in enumerate(zip(watched, found, strict=True)):
         array = tensor.array
-        numeric = np.zeros(array.shape)
+        numeric = np.zeros(array.shape, array.dtype)
         for where in np.ndindex(array.shape):
             held = array[where]
-            array[where] = held + eps
-            above = project()
-            array[where] = held - eps
-            below = project()
-            array[where] = held
-            numeric[where] = (above - below) / (2 * eps)
+            for unit in (1, 1j) if array.dtype.kind == "c" else (1,):
+                array[where] = held + unit * eps
+                above = project()
+                array[where] = held - unit * eps
+                below = project()
+                array[where] = held
+                numeric[where] += unit * (above - below) / (2 * eps)
         got = np.zeros(array.shape) if analytic is None else analytic.array
         if not np.allclose(got, numeric, rtol, atol):
             if not raise_exception:
@@ -97,7 +107,7 @@ def gradgradcheck(
     rng = np.random.default_rng(1)
     directions = []
     for o in outputs:
-        v = wrap(np.asarray(rng.uniform(0.5, 1.5, o.shape)).astype(o.array.dtype))
+        v = wrap(_drawn(rng, o.array))
         v.edge = LEAF
         directions.append(v)
     count = len(inputs)
