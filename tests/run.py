@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -200,6 +201,9 @@ def main() -> int:
     if unknown:
         parser.error(f"no stage is called {unknown[0]!r}; there are {', '.join(STAGES)}")
 
+    # A shell that runs this in the background has it ignore Ctrl-C, and every program it starts with
+    # it; the tests of Ctrl-C must not inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as reports:
         # Not resolved: the link inside the environment is what makes it that environment.
