@@ -201,8 +201,8 @@ def main() -> int:
     if unknown:
         parser.error(f"no stage is called {unknown[0]!r}; there are {', '.join(STAGES)}")
 
-    # A shell that runs this in the background has it ignore Ctrl-C, and every program it starts with
-    # it; the tests of Ctrl-C must not inherit that.
+    # A shell that runs this in the background has it ignore Ctrl-C, and with it every program it
+    # starts; the tests of Ctrl-C must not inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as reports:
