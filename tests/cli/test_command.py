@@ -61,6 +61,22 @@ def test_doctor_reports_in_text_and_json():
     assert cuda["available"] or cuda["reason"]
 
 
+def test_it_finds_the_extension_and_sees_when_it_is_disabled(tmp_path, monkeypatch):
+    for name in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTERLAB_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    folder = tmp_path / "labextensions" / doctor.EXTENSION
+    folder.mkdir(parents=True)
+    (folder / "package.json").write_text('{"version": "9.9.9"}')
+    found = doctor.extension()
+    assert (found["state"], found["version"], found["path"]) == ("enabled", "9.9.9", str(folder))
+    config = tmp_path / "labconfig" / "page_config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps({"disabledExtensions": {doctor.EXTENSION: True}}))
+    assert doctor.extension()["state"] == "disabled"
+    config.write_text("{broken")
+    assert doctor.extension()["state"] == "enabled"
+
+
 def healthy():
     return {
         "workbench": "0.1.0",

@@ -53,26 +53,43 @@ def version(distribution: str = DISTRIBUTION) -> str | None:
 
 
 def extension() -> dict[str, Any]:
-    """The JupyterLab extension: ``state`` enabled, disabled or missing, ``version``, ``path``."""
+    """The JupyterLab extension: ``state`` enabled, disabled or missing, ``version``, ``path``.
+
+    Reads the files that JupyterLab reads; importing it to ask would take seconds.
+    """
+    missing = {"state": "missing", "version": None, "path": None}
     try:
-        from jupyter_core.paths import jupyter_path
-        from jupyterlab.commands import get_app_dir
-        from jupyterlab_server.config import get_federated_extensions, get_page_config
+        from jupyter_core.paths import jupyter_config_path, jupyter_path
     except ImportError:
-        return {"state": "missing", "version": None, "path": None, "reason": "no JupyterLab"}
-    paths = jupyter_path("labextensions")
-    found = get_federated_extensions(paths).get(EXTENSION)
-    if found is None:
-        return {"state": "missing", "version": None, "path": None, "reason": "not installed"}
-    settings = Path(get_app_dir()) / "settings"
-    disabled = get_page_config(paths, str(settings)).get("disabledExtensions", {})
-    off = disabled.get(EXTENSION) if isinstance(disabled, dict) else EXTENSION in disabled
+        return {**missing, "reason": "Jupyter is not installed"}
+    for folder in map(Path, jupyter_path("labextensions")):
+        described = _json(folder / EXTENSION / "package.json")
+        if described:
+            break
+    else:
+        return {**missing, "reason": "not installed"}
+    application = os.environ.get("JUPYTERLAB_DIR") or f"{sys.prefix}/share/jupyter/lab"
+    places = [Path(place) / "labconfig" for place in jupyter_config_path()]
+    off = any(_disabled(place) for place in [*places, Path(application) / "settings"])
     return {
         "state": "disabled" if off else "enabled",
-        "version": found.get("version"),
-        "path": found.get("ext_path"),
+        "version": described.get("version"),
+        "path": str(folder / EXTENSION),
         "reason": "disabled in JupyterLab's settings" if off else None,
     }
+
+
+def _disabled(place: Path) -> bool:
+    named = _json(place / "page_config.json").get("disabledExtensions") or {}
+    return bool(named.get(EXTENSION)) if isinstance(named, dict) else EXTENSION in named
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _blas() -> dict[str, Any]:
