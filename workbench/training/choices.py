@@ -46,8 +46,10 @@ def loss_code(loss: Any) -> str | None:
         kind, text = type(loss), repr(loss)
         plain = "\n" not in text and text.startswith(f"{kind.__name__}(")
         # Settings that the repr does not show (weights, a reduction) would be lost in silence.
-        if getattr(nn, kind.__name__, None) is kind and plain and _settings(loss) == _settings(
-            _fresh(kind)
+        if (
+            getattr(nn, kind.__name__, None) is kind
+            and plain
+            and _settings(loss) == _settings(_fresh(kind))
         ):
             return f"wb.nn.{kind.__name__}()"
         return None
@@ -70,7 +72,8 @@ def _settings(module: Any) -> dict[str, Any]:
     return {
         key: value
         for key, value in vars(module).items()
-        if not key.startswith("_") and isinstance(value, (str, int, float, bool, type(None)))
+        if not key.startswith("_")
+        and isinstance(value, (str, int, float, bool, type(None)))
         and key != "training"
     } | {"buffers": [name for name, _ in module.named_buffers()]}
 

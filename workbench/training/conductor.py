@@ -353,9 +353,7 @@ def _weak_gate(
     return gate, step
 
 
-def _release(
-    worker: Worker, leavings: list[Callable[[], None]], polite: list[bool]
-) -> None:
+def _release(worker: Worker, leavings: list[Callable[[], None]], polite: list[bool]) -> None:
     """When the run is thrown away: end its thread and take it off its network."""
     worker.abandon()
     if polite:

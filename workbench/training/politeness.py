@@ -5,7 +5,8 @@ lets go after the switch interval, 5 ms by default. Answering a cell takes the k
 such hand-overs (sockets, event loop, output thread), so beside a thread that computes without a
 break `1+1` would take a tenth of a second and more. While a run trains, the interval is therefore
 shorter. That costs nothing while nobody asks, unlike yielding after each step; and unlike a yield
-it helps when steps are long. The interval of before comes back when the last run pauses.
+it helps when steps are long. Where NumPy does the work in large calls it lets go by itself, and the
+interval hardly shows. The one of before comes back when the last run pauses.
 """
 
 from __future__ import annotations

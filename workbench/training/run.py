@@ -334,7 +334,7 @@ class Run(Conductor):
 
     @property
     def state(self) -> State:
-        """"idle", "running", "paused", "stopped", "finished" or "failed"."""
+        """ "idle", "running", "paused", "stopped", "finished" or "failed"."""
         return self._state
 
     @property
