@@ -19,12 +19,13 @@ from .dtypes import (
     result_dtype,
     set_default_dtype,
 )
-from .system import blas_info, set_num_threads, thread_count
+from .system import blas_info, blas_threads, set_num_threads, thread_count
 
 __all__ = [
     "array_device",
     "as_dtype",
     "blas_info",
+    "blas_threads",
     "constant",
     "device",
     "device_namespace",

@@ -12,6 +12,7 @@ import numpy as np
 from workbench.arrays.random import Generator, use
 from workbench.tensor import Tensor, enable_grad, mark_written, no_grad
 
+from . import threads
 from .batches import Batch, Feed
 from .doctor import NotFinite, RunError, examine
 from .metrics import Metric, measure
@@ -82,12 +83,14 @@ class StepLoop:
         self._statistics = LayerStatistics(groups, self.network.parameters())
         self._buffers = list(self.network.buffers())
         self._row = None
+        self._work = threads.forward_work(self.network)
         parameter = next(iter(self.network.parameters()), None)
         self.device = None if parameter is None else parameter.device
 
     def step(self) -> Result:
         """Take one step. Raises StepFailed when it could not be finished."""
         generator = self.generator
+        threads.settle(self._work * (self.feed.batch_size or 1))
         batch: Batch | None = None
         stream = generator.state
         buffers = [(buffer, buffer.array.copy()) for buffer in self._buffers]

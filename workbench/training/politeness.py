@@ -14,6 +14,8 @@ from __future__ import annotations
 import sys
 import threading
 
+from . import threads
+
 INTERVAL = 0.0005  # seconds; tests/benchmarks measures what it buys and costs
 
 _lock = threading.RLock()  # reentrant: `leave` is also called by finalizers
@@ -37,6 +39,8 @@ def leave() -> None:
     global _running
     with _lock:
         _running -= 1
+        if _running == 0:
+            threads.restore()
         # Somebody else may have set it meanwhile: then it is theirs.
         if _running == 0 and abs(sys.getswitchinterval() - INTERVAL) < 1e-6 < _before:
             sys.setswitchinterval(_before)
