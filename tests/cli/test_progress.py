@@ -1,11 +1,12 @@
 import io
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.cli.progress import Progress, bar, clock
 
 
+@settings(deadline=None)
 @given(st.floats(-1, 2), st.integers(1, 80))
 def test_a_bar_has_its_width(share, width):
     text = bar(share, width)

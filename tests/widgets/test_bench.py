@@ -161,6 +161,19 @@ def test_a_session_over_the_wire(network, data, monkeypatch):
     bench.close()
 
 
+def test_a_module_that_is_no_network_is_shown_but_not_edited(data, monkeypatch):
+    bench = Bench(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), data, steps=3)
+    messages = sent(bench.widget, monkeypatch)
+    say(bench.widget, kind="hello")
+    assert bench.widget.graph == {}
+    say(bench.widget, kind="command", id=1, name="undo")
+    assert "cannot be edited" in messages[-1]["error"]["message"]
+    say(bench.widget, kind="command", id=2, name="start")
+    bench.run.wait()
+    assert bench.widget.status["state"] == "finished"
+    bench.close()
+
+
 def test_a_name_with_markup_stays_text(network, data):
     name = "<img src=x onerror=alert(1)>"
     bench = Bench(network, data)

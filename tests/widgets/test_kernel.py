@@ -197,12 +197,12 @@ def test_the_sidebar_hears_of_runs(front_end, bench):
             if m["msg_type"] != "comm_msg" or m["content"]["comm_id"] != sidebar:
                 return False
             rows = {row["run_id"]: row for row in m["content"]["data"]["runs"]}
-            return rows.get(run_id, {}).get("state") == state
+            row = rows.get(run_id, {})
+            return row.get("state") == state and row["model_id"] == bench
 
         return found
 
-    row = front_end.until(listed("idle"))["content"]["data"]["runs"][-1]
-    assert row["model_id"] == bench
+    front_end.until(listed("idle"))
     front_end.send(sidebar, {"kind": "command", "run_id": run_id, "name": "start"})
     front_end.until(listed("running"))
     front_end.send(sidebar, {"kind": "command", "run_id": run_id, "name": "pause"})

@@ -221,6 +221,17 @@ def test_a_run_that_does_not_classify_has_no_predictions(link, fake_run, surface
     assert fake_run.calls.count(("predictions", 48)) == 1, "asked once, not at every round"
 
 
+def test_an_update_that_fails_does_not_end_the_view(link, fake_run, surface, clock, caplog):
+    hello(link)
+    fake_run.state = "running"
+    fake_run.network.graph = lambda: 1 / 0
+    fake_run.emit("edit")
+    assert "ZeroDivisionError" in caplog.text
+    clock.tick(1)
+    fake_run.train()
+    assert steps_of(surface.of("series")[-1]) == [1]
+
+
 def test_close_leaves_no_listener(link, fake_run, surface):
     hello(link)
     assert len(fake_run.listeners) == 1

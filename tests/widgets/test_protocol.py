@@ -3,12 +3,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from workbench.widgets import protocol
 from workbench.widgets.protocol import Command, Hello, ProtocolError, Series
+
+# The first text that hypothesis draws on a machine takes a second.
+patient = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 curves = st.lists(
     st.tuples(
@@ -19,6 +22,7 @@ curves = st.lists(
 )
 
 
+@patient
 @given(curves, st.booleans())
 def test_series_come_back_as_they_were_packed(curves, reset):
     series = [Series(key, steps, (steps / 3).astype(np.float32)) for key, steps in curves]
@@ -100,6 +104,7 @@ def test_errors_read_as_sentences():
     assert len(protocol.describe_error(ValueError("x" * 10_000))["message"]) <= 2000
 
 
+@patient
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

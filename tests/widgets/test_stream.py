@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.widgets.stream import Budget, Cursors, Pace
@@ -17,6 +17,7 @@ def test_budget_counts_any_window(clock):
     assert not budget.allows(2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 0.5), min_size=1, max_size=200))
 def test_no_second_ever_sees_more_than_the_rate(gaps):
     now, sent = 0.0, []
@@ -84,6 +85,13 @@ def test_cursors_give_each_point_once(recorder):
     (again,) = cursors.fresh(recorder)
     assert (again.key, again.steps.tolist()) == ("loss", [3])
     np.testing.assert_array_equal(again.values, np.float32([1.0]))
+
+
+def test_many_curves_share_the_points_of_a_new_view(recorder):
+    for step in range(1, 301):
+        recorder.add(step, **{f"grad_norm__n{i}": 0.1 for i in range(400)})
+    whole = Cursors().everything(recorder)
+    assert sum(len(series.steps) for series in whole) <= 60_000
 
 
 def test_cursors_begin_anew_with_a_bounded_history(recorder):

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from workbench.widgets import cells, kernel, state
 from workbench.widgets.registry import announce_widget, watch_runs
 
+#: Seconds after an edit to a run at rest before its picture is drawn again.
+EDITS_REST = 1.5
+
 if TYPE_CHECKING:
     from workbench.training import Run
     from workbench.widgets.live import Link
@@ -132,15 +135,18 @@ class Bench:
 
         Showing the bench again afterwards opens a new view of the same run.
         """
-        self._hide()
         if self._owner and not self._closed and self.run.state not in ("idle", "finished"):
             self.run.stop()
         self._closed = True
+        if self._view is not None:
+            self._view.refresh()  # what stays in the notebook is how things ended
+        self._hide()
 
     def leave(self, cell: str) -> None:
         """Called when ``cell``, which made or shows this bench, is about to run again."""
         self._cells.discard(cell)
         if cell == self._home:
+            self._hide()
             self.close()
         elif not self._cells:
             self._hide()
@@ -210,7 +216,7 @@ class View:
 
 
 def _picture_listener(view: View) -> Any:
-    """Has the picture drawn on the kernel's main thread when the run comes to rest.
+    """Has the picture drawn on the kernel's main thread when the run, or its editor, comes to rest.
 
     Not on the training thread: drawing takes a tenth of a second, and a click on "resume" must not
     wait for it; nor is matplotlib made for two threads at once.
@@ -225,9 +231,13 @@ def _picture_listener(view: View) -> Any:
             alive.refresh()
 
     def listen(event: Any) -> None:
-        if event.kind == "state" and event.data.get("state") != "running" and not pending.is_set():
+        alive = reference()
+        if event.kind not in ("state", "edit") or alive is None or alive.run.state == "running":
+            return
+        if not pending.is_set():
             pending.set()
-            if not kernel.call_soon(draw):
+            # One edit is seldom alone; the end of a run is, and a cell may be waiting for it.
+            if not kernel.call_soon(draw, EDITS_REST if event.kind == "edit" else 0.0):
                 pending.clear()
 
     return listen

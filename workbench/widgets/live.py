@@ -7,6 +7,7 @@ whatever thread the kernel uses for them: they are put into the run's queue and 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import weakref
@@ -28,6 +29,8 @@ from workbench.widgets.protocol import (
     series_message,
 )
 from workbench.widgets.stream import Budget, Clock, Cursors, Pace
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two series messages, status updates and rounds of predictions.
 SERIES_EVERY = 0.08
@@ -178,8 +181,8 @@ class Link:
             # order of these two lines makes sure that one of the two sees the question.
             if self._run.state != "running":
                 self.pump()
-            return
-        self._command(message)
+        else:
+            self._command(message)
 
     def _command(self, command: Command) -> None:
         def reply(result: Any, error: BaseException | None) -> None:
@@ -251,7 +254,12 @@ def _weak_listener(link: Link) -> Callable[[Any], None]:
 
     def listen(event: Any) -> None:
         alive = reference()
-        if alive is not None:
+        if alive is None:
+            return
+        try:
             alive.on_event(event)
+        except Exception:
+            # A listener that raises is dropped; a view that missed one update need not die of it.
+            log.exception("the bench could not show what the run did")
 
     return listen

@@ -30,8 +30,9 @@ CPU_TIME: Clock = (
     time.thread_time if time.get_clock_info("thread_time").resolution < 1e-4 else time.perf_counter
 )
 
-#: Points of a whole curve sent to a view that has just opened.
+#: Points of a whole curve sent to a view that has just opened, and of all curves together.
 HISTORY_POINTS = 1000
+HISTORY_POINTS_ALL = 60_000
 
 
 class RecorderLike(Protocol):
@@ -132,7 +133,9 @@ class Cursors:
         """Every whole curve, decimated, for a view that starts from nothing."""
         self._last.clear()
         found = []
-        for key in list(recorder.keys()):
+        keys = list(recorder.keys())
+        points = max(50, min(points, HISTORY_POINTS_ALL // max(1, len(keys))))
+        for key in keys:
             steps, values = recorder.history(key, points)
             if len(steps):
                 self._last[key] = float(steps[-1])
