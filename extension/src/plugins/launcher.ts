@@ -11,9 +11,11 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
   id: 'workbench-ml:launcher',
   description: 'Adds a card to the launcher that opens a copy of the start notebook.',
   autoStart: true,
-  requires: [ILauncher],
-  optional: [ITranslator],
-  activate: (_app: JupyterFrontEnd, launcher: ILauncher, translator: ITranslator | null) => {
+  optional: [ILauncher, ITranslator],
+  activate: (_app: JupyterFrontEnd, launcher: ILauncher | null, translator: ITranslator | null) => {
+    if (launcher === null) {
+      return; // Notebook 7 has no launcher
+    }
     const trans = (translator ?? nullTranslator).load('workbench_ml');
     launcher.add({
       command: CommandIDs.create,

@@ -22,17 +22,20 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'workbench-ml:tabs',
   description: 'Opens a bench in a tab of the main area.',
   autoStart: true,
-  requires: [INotebookTracker, IRuns, ILabShell],
-  optional: [ITranslator, ILayoutRestorer, ISettingRegistry],
+  requires: [INotebookTracker, IRuns],
+  optional: [ILabShell, ITranslator, ILayoutRestorer, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
     runs: IRuns,
-    shell: ILabShell,
+    shell: ILabShell | null,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
     registry: ISettingRegistry | null
   ) => {
+    if (shell === null) {
+      return; // Notebook 7 shows one document to a page and has no place for tabs
+    }
     const trans = (translator ?? nullTranslator).load('workbench_ml');
     const tracker = new WidgetTracker<MainAreaWidget<BenchTab>>({ namespace: 'workbench-bench' });
     const settings = registry?.load(tabsPlugin.id).catch(() => null);
