@@ -8,7 +8,12 @@ import numpy as np
 
 from workbench.arrays import random
 
-from . import compose, indexing, printing
+from . import (  # noqa: F401 - each adds functions and methods
+    compose,
+    fft_functions,
+    indexing,
+    printing,
+)
 from .binding import BOUND, Bound
 from .functions import METHODS, raw
 from .inplace import copy_, fill_raw, inplace_variant
