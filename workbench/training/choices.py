@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
@@ -188,3 +189,21 @@ def set_rate(optimizer: optim.Optimizer, scheduler: Any | None, lr: float) -> No
 def _hint(name: str, known: list[str]) -> str:
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raises TypeError or ValueError unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_rate(lr: Any) -> float:
+    """A learning rate as a float. Raises TypeError or ValueError unless finite and not negative."""
+    if isinstance(lr, (bool, str)) or not hasattr(lr, "__float__"):
+        raise TypeError(f"the learning rate must be a number, got {lr!r}")
+    lr = float(lr)
+    if not (math.isfinite(lr) and lr >= 0):
+        raise ValueError(f"the learning rate must be finite and not negative, got {lr}")
+    return lr

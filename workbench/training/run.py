@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from workbench.tensor import Tensor, no_grad
-from workbench.tensor import tensor as as_tensor
+from workbench.tensor import no_grad
 
 from . import evaluation, live
 from .batches import LoaderFeed, feed, sources
 from .choices import (
+    check_count,
+    check_rate,
     loss_code,
     loss_name,
     make_loss,
@@ -25,18 +25,16 @@ from .choices import (
     set_rate,
 )
 from .commands import Command, Reply
-from .conductor import Conductor
 from .doctor import RunError, TrainingError
-from .evaluation import Predictions
-from .events import Listener
 from .loop import Result, StepLoop
 from .metrics import named_metrics
 from .recorder import Recorder
-from .session import UNSEEDED, Recipe, Session, made_without_seed, network_code, script
+from .session import UNSEEDED, Recipe, Session, made_without_seed, network_code
 from .state import State
+from .view import View
 
 
-class Run(Conductor):
+class Run(View):
     """A training run.
 
     `network` is any `nn.Module`; edits need a `wb.Network`. `data` is `Splits`, `(train, test)`, a
@@ -76,13 +74,13 @@ class Run(Conductor):
     ) -> None:
         for option, value in (("epochs", epochs), ("steps", steps), ("batch_size", batch_size)):
             if value is not None or option == "batch_size":
-                _check_count(option, value)
+                check_count(option, value)
         if epochs is not None and steps is not None:
             raise ValueError("give epochs or steps, not both")
         if schedule_by not in ("step", "epoch"):
             raise ValueError(f'schedule_by must be "step" or "epoch", got {schedule_by!r}')
         if lr is not None:
-            _check_rate(lr)
+            check_rate(lr)
         if clip_grad_norm is not None and not clip_grad_norm > 0:
             raise ValueError(f"clip_grad_norm must be positive, got {clip_grad_norm}")
         if not callable(getattr(network, "parameters", None)):
@@ -141,7 +139,7 @@ class Run(Conductor):
 
     def step(self, n: int = 1) -> Reply:
         """Take `n` steps, then pause. Done when they are taken; the result is the step count."""
-        _check_count("n", n)
+        check_count("n", n)
         reply = self._reply("step")
 
         def begin() -> None:
@@ -172,7 +170,7 @@ class Run(Conductor):
 
         Raises ValueError when it is negative or not finite, TypeError when it is no number.
         """
-        lr = _check_rate(lr)
+        lr = check_rate(lr)
 
         def apply() -> float:
             before = self.lr
@@ -189,7 +187,7 @@ class Run(Conductor):
 
         Raises ValueError when it is less than 1, or when the data is a DataLoader: its own counts.
         """
-        _check_count("batch_size", n)
+        check_count("batch_size", n)
         source = self._loop.feed
         if isinstance(source, LoaderFeed):
             raise ValueError(
@@ -246,7 +244,7 @@ class Run(Conductor):
         """
         for option, value in (("steps", steps), ("epochs", epochs)):
             if value is not None:
-                _check_count(option, value)
+                check_count(option, value)
         if steps is not None and epochs is not None:
             raise ValueError("give steps or epochs, not both")
         if self._worker.is_me:
@@ -330,186 +328,6 @@ class Run(Conductor):
             raise TrainingError(error) from error.exception
         return self
 
-    # -- looking ----------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> State:
-        """ "idle", "running", "paused", "stopped", "finished" or "failed"."""
-        return self._state
-
-    @property
-    def error(self) -> RunError | None:
-        """Why the run failed: kind, message, layer and step. None once it goes on."""
-        return self._error
-
-    @property
-    def step_count(self) -> int:
-        """Steps taken."""
-        return self._loop.step_count
-
-    @property
-    def epoch(self) -> int:
-        """Epochs completed."""
-        return self._loop.feed.epoch
-
-    @property
-    def lr(self) -> float:
-        """The learning rate of the first parameter group, as it is now."""
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    @property
-    def batch_size(self) -> int | None:
-        """Samples in a batch; None when a DataLoader without one decides."""
-        return self._loop.feed.batch_size
-
-    @property
-    def loss(self) -> float | None:
-        """The loss of the last step."""
-        return None if self._last is None else self._last.loss
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The metrics of the last step, and those of the last validation as "val/…"."""
-        found = dict(self._last.metrics) if self._last is not None else {}
-        if self._validated is not None:
-            found.update({f"val/{key}": value for key, value in self._validated[1].items()})
-        return found
-
-    @property
-    def steps_total(self) -> int | None:
-        """The step at which the run ends as things stand, or None when it has no end."""
-        if self._until_step is not None:
-            return self._until_step
-        if self._until_epoch is None:
-            return None
-        source = self._loop.feed
-        left, each = source.steps_left(), source.steps_per_epoch()
-        epochs = self._until_epoch - source.epoch
-        if epochs <= 0:
-            return self.step_count
-        if left is None or each is None:
-            return None
-        return self.step_count + left + (epochs - 1) * each
-
-    @property
-    def steps_per_second(self) -> float | None:
-        """The present speed; None before there is one."""
-        return None if not self._seconds_per_step else 1 / self._seconds_per_step
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds of training left at the present speed, or None."""
-        total = self.steps_total
-        if total is None or not self._seconds_per_step:
-            return None
-        return max(0, total - self.step_count) * self._seconds_per_step
-
-    @property
-    def device(self) -> str:
-        """Where the network is."""
-        return str(self._loop.device or "cpu")
-
-    @property
-    def classes(self) -> list[str] | None:
-        """The names of the classes, where the data has them."""
-        return self._sources.classes
-
-    @property
-    def layer_names(self) -> dict[str, str]:
-        """The names of the layers whose norms are recorded, by id (as in "grad_norm:<id>")."""
-        return dict(self._loop.layer_names)
-
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener(event)` on the training thread, between two steps, for every `Event`.
-
-        Kinds: "step", "state", "edit", "lr" (rate or batch size), "epoch", "validated", "error".
-        A listener should be quick; one that raises is dropped with a warning. Returns the function
-        that ends the subscription.
-        """
-        return self._bus.subscribe(listener)
-
-    def evaluate(self, data: Any = None) -> dict[str, float]:
-        """Loss and metrics on `data`, else on the test split, or the training split without one.
-
-        In evaluation mode, between two steps; the network's own mode comes back after.
-        """
-        if data is None:
-            split = self._sources.train if self._sources.test is None else self._sources.test
-        else:
-            split = sources(data).train
-        own = data is None and self._sources.test is not None
-
-        def look() -> dict[str, float]:
-            values = evaluation.evaluate(
-                self.network, split, self.loss_function, self._loop.metrics, self._loop.device
-            )
-            if own:
-                self._note_validation(values)
-            return values
-
-        return self.exclusively(look)
-
-    def predict(self, x: Any) -> Tensor:
-        """The network's output for a batch `x` (N, …), in evaluation mode, between two steps."""
-        x = x if isinstance(x, Tensor) else as_tensor(x)
-        device = self._loop.device
-
-        def look() -> Tensor:
-            with evaluation.evaluating(self.network):
-                out: Tensor = self.network(x if device is None else x.to(device))
-                return out
-
-        return self.exclusively(look)
-
-    def predictions(self, n: int = 40, limit: int = 1000) -> Predictions:
-        """Guesses on the first `n` samples of the test split and the confusion over `limit`.
-
-        Raises TypeError when the network does not tell classes.
-        """
-        test = self._sources.test
-        split = self._sources.train if test is None else test
-        kind = "train" if test is None else "test"
-
-        def look() -> Predictions:
-            return evaluation.predictions(
-                self.network, split, n, limit, self.step_count, kind, self.classes,
-                self._loop.device,
-            )  # fmt: skip
-
-        return self.exclusively(look)
-
-    def script(self) -> str:
-        """Python that repeats the whole session: network, run, every change at its step.
-
-        Run in a fresh process it gives the same weights, bit by bit, where network and data can be
-        made from code alone; what has to be filled in is marked with a comment.
-        """
-        recipe = self._recipe
-        foreign = self._owner.steps - self._steps_before - self._steps_own
-        if foreign or self._steps_before:
-            recipe = Recipe(
-                recipe.network, recipe.data, recipe.loss, recipe.optimizer, recipe.options,
-                (*recipe.notes, "another run trained this network too; its steps are not here"),
-            )  # fmt: skip
-        return script(recipe, self._session, self.step_count)
-
-    def plot(self) -> Any:
-        """A matplotlib figure of the run: loss, metrics, gradients by layer."""
-        from workbench.plots import plot_run
-
-        return plot_run(self)
-
-    # Neither speed nor loss: the text of a notebook's output must be the same each time.
-    def __repr__(self) -> str:
-        state = self._state
-        if state == "running":
-            return f"<Run {self.name!r}: running>"
-        if state == "idle":
-            steps, epochs = self._planned
-            plan = f"{steps} steps" if steps else f"{epochs} epochs" if epochs else "no end"
-            return f"<Run {self.name!r}: idle, {plan} planned>"
-        return f"<Run {self.name!r}: {state} at step {self.step_count}>"
-
     # -- inside -----------------------------------------------------------------------------------
 
     def _send(self, name: str, function: Callable[[], Any]) -> Reply:
@@ -582,15 +400,6 @@ class Run(Conductor):
 
     def _failed(self, error: RunError) -> None:
         self.recorder.mark(self.step_count, "error", error.message)
-
-    def _note_validation(self, values: dict[str, float]) -> None:
-        step = self.step_count
-        again = self._validated is not None and self._validated[0] == step
-        self._validated = (step, values)
-        if not again:
-            keys = [f"val/{key}" for key in values]
-            self.recorder.writer("validation", keys).write(step, list(values.values()))
-        self._emit("validated", **values)
 
     def _editable(self) -> Any:
         if not hasattr(self.network, "apply") or not hasattr(self.network, "can_undo"):
@@ -678,19 +487,3 @@ def _prepare(network: Any, source: Any) -> None:
 
 def _plain_names(metrics: Any) -> bool:
     return isinstance(metrics, Iterable) and all(isinstance(name, str) for name in metrics)
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-
-
-def _check_rate(lr: Any) -> float:
-    if isinstance(lr, (bool, str)) or not hasattr(lr, "__float__"):
-        raise TypeError(f"the learning rate must be a number, got {lr!r}")
-    lr = float(lr)
-    if not (math.isfinite(lr) and lr >= 0):
-        raise ValueError(f"the learning rate must be finite and not negative, got {lr}")
-    return lr
