@@ -47,7 +47,8 @@ def sweep(
     while heap:
         seq = -heappop(heap)
         current, g = pending.pop(seq)
-        if nodes.hooks_in_use:
+        watched = nodes.watched
+        if watched:
             g = _run_hooks(current, g, taped)
         if watch is not None and seq in watch:
             seen[seq] = g
@@ -60,11 +61,13 @@ def sweep(
             )
         if versions.last_write > seq:
             _check_fresh(current)
-        if taped:
+        if watched:
+            grads = _watched_step(space, g, current, taped)
+        elif taped:
             grads = kind.backward_taped(space, g, current)
         else:
             grads = kind.backward(space, g, current)
-        if current.fix is not None:
+        if current.fix is not None and not watched:
             grads = [
                 grad if fix is None or grad is None else repair(space, grad, *fix)
                 for grad, fix in zip(grads, current.fix, strict=True)
@@ -112,6 +115,12 @@ def _arrive(
             leaves[id(edge)] = [edge, g]
         else:
             entry[1] = entry[1] + g
+
+
+def _watched_step(space: Any, g: Any, node: Node, taped: bool) -> Any:
+    from .careful import step
+
+    return step(space, g, node, taped)
 
 
 def repair(space: Any, g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
@@ -397,10 +406,14 @@ def grad(
             results.append(g)
         else:
             shared = isinstance(g, np.generic) or getattr(g, "base", None) is not None
-            made = wrap(np.array(g) if shared or id(g) in taken else g)
+            made = wrap(_own(g) if shared or id(g) in taken else g)
             taken.add(id(made.array))
             results.append(made)
     return tuple(results)
+
+
+def _own(g: Any) -> Any:
+    return np.asarray(g) if isinstance(g, np.generic) else g.copy()
 
 
 def _targets(tensors: Sequence[Any]) -> set[int]:

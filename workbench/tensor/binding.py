@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import constant, namespace
+from workbench.arrays import constant
 from workbench.ops import OPS
 from workbench.ops.declare import Op, rule_needs
 
 from . import versions
 from .coerce import coerce, fixes, require_tensors, same_dtype
 from .errors import explained, refuse_dtype
-from .halves import widened
 from .mode import mode
 from .node import LEAF, Node
+from .routing import BATCHED, VmapError, library, routed
 from .tensor import Tensor, note_view, wrap
 
 SPECS = "results' shapes and dtypes"  # what a node keeps besides, where a rule needs a result
@@ -113,23 +113,41 @@ def _compile(bound: Bound, piece: str) -> Any:
     filename = f"<workbench op {bound.op.torch_name}: {piece}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     space: dict[str, Any] = {
-        "np": np, "ndarray": np.ndarray, "Tensor": Tensor, "Node": Node, "LEAF": LEAF,
-        "new": object.__new__, "mode": mode, "tick": versions.tick, "namespace": namespace,
+        "np": np, "ndarray": np.ndarray, "Tensor": Tensor, "LEAF": LEAF,
+        "new": object.__new__, "mode": mode, "library": library, "routed": routed(bound.op),
+        "plain": _PLAIN,
         "constant": constant, "__name__": "workbench.tensor.generated",
         "coerce": coerce, "fixes": fixes, "same_dtype": same_dtype, "bound": bound, "op": bound.op,
-        "require_tensors": require_tensors, "note_view": note_view, "forward": bound.op.forward,
+        "require_tensors": require_tensors, "note_view": note_view, "op_forward": bound.op.forward,
         "ufunc": getattr(np, bound.op.ufunc) if bound.op.ufunc else None, "asarray": _asarray,
-        "explained": explained, "refuse_dtype": refuse_dtype, "widened": widened(bound.op),
+        "explained": explained, "refuse_dtype": refuse_dtype,
+        "Batchwise": VmapError, "batched": BATCHED,
         "default": SimpleNamespace(**{p.name: p.default for p in bound.op.params if not p.required}),
         "pick": _pick, "result": _result_type(bound.op), "Parts": Parts,
         **{f"rule_{name}": rule for name, rule in bound.op.rules.items()},
     }  # fmt: skip
+    space |= _in_place
+    _spaces.append(space)
     exec(compile(source, filename, "exec"), space)  # our own declarations only, never user input
     made = space[bound.op.name if piece in ("call", "general") else piece]
     made.__doc__ = bound.op.doc
     made.__module__ = "workbench"
     made.__qualname__ = made.__name__
     return made
+
+
+# Every compiled piece's globals. `put_in_place` exchanges a name in all of them: so that anomaly
+# detection and hooks on saved tensors cost nothing until they are used.
+_spaces: list[dict[str, Any]] = []
+_in_place: dict[str, Any] = {"Node": Node, "tick": versions.tick}
+_PLAIN = {np.ndarray}
+
+
+def put_in_place(**names: Any) -> None:
+    """Exchange what the ops make their nodes of: `Node=` the class, `tick=` the counter."""
+    _in_place.update(names)
+    for space in _spaces:
+        space.update(names)
 
 
 def _asarray(r: Any) -> Any:
@@ -329,7 +347,7 @@ def _general(bound: Bound) -> list[str]:
             f"    {names[0]} = require_tensors(op, {names[0]})",
             f"    a0 = [x.array for x in {names[0]}]",
             *([f"    a0 = same_dtype(op, a0, {op.dtype!r})"] if op.dtype else []),
-            "    xp = np if type(a0[0]) is ndarray else namespace(a0[0])",
+            "    xp = np if set(map(type, a0)) == plain else library(*a0)",
         ]
     elif len(names) == 1 and op.dtype in ("promote", "float"):
         # one operand: nothing to promote, only integers to turn into floats
@@ -344,13 +362,13 @@ def _general(bound: Bound) -> list[str]:
                 if wrong != "False"
                 else []
             ),
-            "    xp = np if type(a0) is ndarray else namespace(a0)",
+            _library_source(op),
         ]
     elif op.dtype in ("promote", "float", "compare"):
         operands = "".join(f"{n}, " for n in names)
         lines += [
             "    " + "".join(f"a{i}, " for i in range(len(names))) + f"= coerce(op, ({operands}))",
-            "    xp = np if type(a0) is ndarray else namespace(a0)",
+            _library_source(op),
         ]
     else:
         lines += ["    try:"]
@@ -364,7 +382,7 @@ def _general(bound: Bound) -> list[str]:
             "    except AttributeError:",
             f"        require_tensors(op, ({''.join(n + ', ' for n in names)}), {optional!r})",
             "        raise",
-            "    xp = np if type(a0) is ndarray else namespace(a0)",
+            _library_source(op),
         ]
         if op.dtype == "same":
             differs = " or ".join(
@@ -388,8 +406,12 @@ def _general(bound: Bound) -> list[str]:
         lines += [f"    if {kind} not in {op.kinds!r}:", f"        refuse_dtype(op, a{lead})"]
     if not op.halves:
         lines += [f"    if a{lead}.dtype.char == 'e':", f"        refuse_dtype(op, a{lead})"]
-    forward = "forward" if op.view or op.sequence else f"(forward if {kind} != 'V' else widened)"
+    # everything but plain NumPy arrays takes the road that looks closer
+    ordinary = "xp is np" if op.view or op.sequence else f"xp is np and {kind} != 'V'"
+    forward = f"(op_forward if {ordinary} else routed)"
     lines += _guarded([f"{targets} = {forward}(xp, {operands}{settings})"], f"({operands},)")
+    if any(p.name in ("index", "indices") for p in op.settings):  # which may hold Batched arrays
+        lines += ["    except Batchwise:", f"        {targets} = routed(batched, {operands}{settings})"]
     for name in outputs:
         lines += [f"    if type({name}) is not ndarray:", f"        {name} = asarray({name})"]
     arrays = {n: f"a{i}" for i, n in enumerate(names)}
@@ -416,6 +438,16 @@ def _general(bound: Bound) -> list[str]:
             lines += [f"    note_view(t, {names[0]})"]
         return [*lines, "    return t"]
     return lines + _several_tail(bound, arrays, fix, recorded)
+
+
+def _library_source(op: Op) -> str:
+    """The line that finds the array library, and whether an operand is anything but NumPy's."""
+    plain = " and ".join(
+        f"type(a{i}) is ndarray" if p.required else f"(a{i} is None or type(a{i}) is ndarray)"
+        for i, p in enumerate(op.tensors)
+    )
+    operands = ", ".join(f"a{i}" for i in range(len(op.tensors)))
+    return f"    xp = np if {plain} else library({operands})"
 
 
 def _several_tail(
@@ -527,7 +559,7 @@ class Parts(dict):
             g = self.get(i)
             if g is None:
                 zeros = np.zeros(shape, dtype)
-                g = wrap(zeros) if F.taped else zeros
+                g = wrap(zeros) if F.over_tensors else zeros
             values.append(g)
         return values
 

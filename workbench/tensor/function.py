@@ -94,9 +94,7 @@ class _Kind:
     def _call(self, parts: dict[int, Tensor], node: Node) -> list[Tensor | None]:
         (ctx,) = node.saved  # type: ignore[misc]
         grads = [
-            parts.get(i)
-            if i in parts or not ctx._materialize
-            else wrap(np.zeros(shape, dtype))
+            parts.get(i) if i in parts or not ctx._materialize else wrap(np.zeros(shape, dtype))
             for i, (shape, dtype) in enumerate(self.specs)
         ]
         found = self.function.backward(ctx, *grads)

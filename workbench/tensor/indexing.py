@@ -54,7 +54,7 @@ def normalise(array: Any, index: Any) -> tuple[Any, ...]:
                     f"{part.dtype.name}"
                 )
             takes = part.ndim if part.dtype.kind == "b" else 1
-            if part.ndim == 0 and part.dtype.kind != "b":
+            if part.ndim == 0 and part.dtype.kind != "b" and not hasattr(part, "inside"):
                 part = int(part)  # a 0-d tensor selects, as an int does
         parts.append(part)
         used += takes

@@ -111,13 +111,17 @@ class HookHandle:
         self.remove()
 
 
-hooks_in_use = False  # spares the walk a look-up per node until the first hook exists
+# Spares the walk every question about hooks, anomaly detection, packed values and `vmap` until
+# the first of them is used.
+watched = False
+# What `saved_tensors_hooks` does to saved values while some are installed
+packer: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
 
 
 def add_hook(node: Node, hook: Callable[[Any], Any]) -> HookHandle:
     """Call `hook` on the gradient that arrives at `node`; it may return a replacement."""
-    global hooks_in_use
-    hooks_in_use = True
+    global watched
+    watched = True
     try:
         hooks = node.hooks
     except AttributeError:
@@ -138,7 +142,7 @@ def make_node(kind: Any, edges: tuple[Any, ...], saved: tuple[Any, ...] = ()) ->
     node = _new(Node)
     node.kind = kind
     node.edges = edges
-    node.saved = saved
+    node.saved = saved if packer is None else packer(saved)
     node.fix = None
     node.seq = versions.tick()
     return node

@@ -2,7 +2,7 @@
 
 A rule is written once. In an ordinary backward pass `F` holds the ops over raw arrays (no Tensor
 is made at all); with `create_graph=True` it holds the recorded ops over Tensors. Besides the ops
-themselves it offers `F.taped`, `F.xp`, `F.cast(g, dtype)`,
+themselves it offers `F.taped`, `F.over_tensors`, `F.xp`, `F.cast(g, dtype)`,
 `F.cast_bool(flags, like)` and `F.detach(x)`.
 """
 
@@ -42,6 +42,7 @@ class RawSpace:
     """Ops over raw arrays of one library; each is made when first asked for."""
 
     taped = False
+    over_tensors = False
 
     def __init__(self, xp: ModuleType) -> None:
         self.xp = xp
@@ -89,6 +90,7 @@ class TapedSpace:
     """Ops over Tensors, recorded."""
 
     taped = True
+    over_tensors = True
     xp = np
 
     def __getattr__(self, name: str) -> Any:

@@ -1,0 +1,54 @@
+"""One step of the backward pass where something unusual may be afoot.
+
+Anomaly detection, hooks on saved tensors and `vmap` all end here, so that `sweep` has one flag to
+look at and an ordinary pass does nothing for them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import anomaly
+from .node import Node
+from .saved_hooks import PackedTuple
+
+
+def step(space: Any, g: Any, node: Node, taped: bool) -> Any:
+    """The gradients of a node's inputs, in their shapes and dtypes."""
+    held = node.saved
+    if type(held) is PackedTuple:
+        node.saved = held.unpacked(node)
+    try:
+        if anomaly.on:
+            return anomaly.guarded(node, lambda: _grads(space, g, node, taped))
+        return _grads(space, g, node, taped)
+    finally:
+        if type(held) is PackedTuple:
+            node.saved = held
+
+
+def _grads(space: Any, g: Any, node: Node, taped: bool) -> Any:
+    from .backward import repair
+    from .transforms import boundary, vector
+    from .transforms.batched import VmapError
+
+    kind = node.kind
+    if taped:
+        grads = kind.backward_taped(space, g, node)
+    elif vector.involved(g, node):
+        space = vector.VECTOR
+        try:
+            grads = kind.backward(space, g, node)
+        except VmapError:
+            grads = vector.backward_each(space, g, node)
+    else:
+        grads = kind.backward(space, g, node)
+    if node.fix is not None:
+        grads = [
+            grad if fix is None or grad is None else repair(space, grad, *fix)
+            for grad, fix in zip(grads, node.fix, strict=True)
+        ]
+    return [
+        grad if edge is None or grad is None else boundary.reduced(grad, edge)
+        for edge, grad in zip(node.edges, grads, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Transforms of functions: derivatives (grad, vjp, jvp, jacobians) and vectorisation (vmap)."""
