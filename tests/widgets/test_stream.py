@@ -87,6 +87,15 @@ def test_cursors_give_each_point_once(recorder):
     np.testing.assert_array_equal(again.values, np.float32([1.0]))
 
 
+def test_slow_curves_may_wait_but_lose_nothing(recorder):
+    cursors = Cursors()
+    recorder.add(1, loss=1.0, weight_norm__n1=5.0)
+    recorder.add(2, loss=1.0, weight_norm__n1=6.0)
+    assert [series.key for series in cursors.fresh(recorder, slow=False)] == ["loss"]
+    (late,) = cursors.fresh(recorder)
+    assert (late.key, late.steps.tolist()) == ("weight_norm:n1", [1, 2])
+
+
 def test_many_curves_share_the_points_of_a_new_view(recorder):
     for step in range(1, 301):
         recorder.add(step, **{f"grad_norm__n{i}": 0.1 for i in range(400)})

@@ -32,8 +32,9 @@ from workbench.widgets.stream import Budget, Clock, Cursors, Pace
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two series messages, status updates and rounds of predictions.
+#: Seconds between two series messages, those with slow curves too, status, and predictions.
 SERIES_EVERY = 0.08
+SLOW_EVERY = 1.0
 STATUS_EVERY = 0.25
 PREDICTIONS_EVERY = 0.7
 
@@ -77,6 +78,7 @@ class Link:
         self._cursors = Cursors()
         self._budget = Budget(clock=clock)
         self._series = Pace(SERIES_EVERY, SERIES_SHARE, clock)
+        self._slow = Pace(SLOW_EVERY, clock=clock)
         self._status = Pace(STATUS_EVERY, STATUS_SHARE, clock)
         self._guesses = Pace(PREDICTIONS_EVERY, PREDICTIONS_SHARE, clock)
         self._predictor = Predictor(run)
@@ -230,7 +232,11 @@ class Link:
 
     def _send_series(self) -> None:
         with self._series:
-            message = series_message(self._cursors.fresh(self._run.recorder))
+            slow = self._slow.due() or self._run.state != "running"
+            if slow:
+                with self._slow:
+                    pass
+            message = series_message(self._cursors.fresh(self._run.recorder, slow))
             if message is not None:
                 self._show(message)
 

@@ -20,7 +20,7 @@ from workbench.widgets.stream import Budget, Clock, Pace
 
 TARGET = "workbench.runs"
 RATE = 2
-EVERY = 0.75
+EVERY = 1.0
 SHARE = 0.005
 CURVE_POINTS = 60
 

@@ -35,6 +35,10 @@ HISTORY_POINTS = 1000
 HISTORY_POINTS_ALL = 60_000
 
 
+#: Curves by layer that nobody watches move, by how their keys begin.
+SLOW = ("weight_norm:", "update_ratio:")
+
+
 class RecorderLike(Protocol):
     """The part of a run's recorder that a stream reads."""
 
@@ -119,10 +123,12 @@ class Cursors:
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
 
-    def fresh(self, recorder: RecorderLike) -> list[Series]:
-        """The points not sent yet, of every curve."""
+    def fresh(self, recorder: RecorderLike, slow: bool = True) -> list[Series]:
+        """The points not sent yet, of every curve; without the `SLOW` ones if not ``slow``."""
         found = []
         for key in list(recorder.keys()):
+            if not slow and key.startswith(SLOW):
+                continue
             steps, values = recorder.read(key, self._last.get(key, -1.0))
             if len(steps):
                 self._last[key] = float(steps[-1])
