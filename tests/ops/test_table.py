@@ -39,6 +39,7 @@ REFUSED = {
     "log_softmax": set(DTYPES) - {"float16", "bfloat16", "float32", "float64"},
     "conv2d": {"bool"}, "matmul": {"bool"}, "linear": {"bool"},
     "square": {"bool"},
+    "logaddexp": {"complex64", "complex128"},
     "avg_pool2d": {"int64"},
     "adaptive_avg_pool2d": {"complex64", "complex128"},
     "sum_to": {"bool"} | INTS,
@@ -48,8 +49,10 @@ REFUSED = {
 EXTENDED = {
     "sub": {"bool"},  # a bool tensor minus a float
     "conv2d": INTS,  # with dilation
+    "lerp": {"bool"} | INTS,  # with a float weight
     # numbers in place of the second tensor
-    "maximum": set(DTYPES), "minimum": set(DTYPES),
+    "maximum": set(DTYPES), "minimum": set(DTYPES), "fmax": set(DTYPES), "fmin": set(DTYPES),
+    "logaddexp": set(DTYPES), "atan2": set(DTYPES),
     "logical_and": set(DTYPES), "logical_or": set(DTYPES), "logical_xor": set(DTYPES),
 }  # fmt: skip
 
@@ -162,7 +165,7 @@ def test_special_values_match_torch(op, oracle):
 
 
 # The sign of a zero result is not promised: NumPy picks either of two equal zeros, and so on.
-SIGNED_ZEROS_DIFFER = {"erf", "relu", "maximum", "minimum", "remainder"}
+SIGNED_ZEROS_DIFFER = {"erf", "fmax", "fmin", "relu", "maximum", "minimum", "remainder"}
 
 
 @PUBLIC

@@ -5,6 +5,8 @@ Importing the families fills `OPS`; this room never sees a Tensor.
 
 from . import (
     activation,
+    arrange,
+    blend,
     compare,
     conv,
     elementwise,
@@ -17,6 +19,7 @@ from . import (
     reduce,
     shape,
     sparse,
+    trigonometry,
 )
 from .declare import OPS, Op, op
 
@@ -24,6 +27,8 @@ __all__ = [
     "OPS",
     "Op",
     "activation",
+    "arrange",
+    "blend",
     "compare",
     "conv",
     "elementwise",
@@ -37,4 +42,5 @@ __all__ = [
     "reduce",
     "shape",
     "sparse",
+    "trigonometry",
 ]

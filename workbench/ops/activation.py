@@ -11,7 +11,7 @@ from workbench.arrays import constant
 
 from .declare import op
 from .reduce import axis
-from .samples import Sample, unary
+from .samples import Sample, bad_dim, unary
 
 _NN = "nn.functional"
 
@@ -186,7 +186,7 @@ def _softmax_samples(make):
     yield Sample(make(0, 3), -1)
 
 
-@op(accepts="f", samples=_softmax_samples)
+@op(errors=bad_dim, accepts="f", samples=_softmax_samples)
 def softmax(xp, input, /, dim):
     """exp(x) / sum of exp(x) along `dim`, without overflow."""
     where = axis(dim, input.ndim)
@@ -209,7 +209,7 @@ def _softmax_rule(F, g, out, dim):
 softmax.vjp(input=_softmax_rule)
 
 
-@op(accepts="f", samples=_softmax_samples)
+@op(errors=bad_dim, accepts="f", samples=_softmax_samples)
 def log_softmax(xp, input, /, dim):
     """log(softmax(x)) along `dim`, without overflow."""
     where = axis(dim, input.ndim)

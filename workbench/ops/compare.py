@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .declare import op
-from .samples import Sample, comparison, unary
+from .samples import Sample, comparison, mismatched, unary
 
 
 @op(operator="eq", ufunc="equal", dtype="compare", samples=comparison, expr="x == y")
@@ -26,6 +26,7 @@ def ne(xp, input, other, /):
 
 
 @op(
+    errors=mismatched,
     accepts="biuf",
     operator="lt",
     ufunc="less",
@@ -40,6 +41,7 @@ def lt(xp, input, other, /):
 
 
 @op(
+    errors=mismatched,
     accepts="biuf",
     operator="le",
     ufunc="less_equal",
@@ -54,6 +56,7 @@ def le(xp, input, other, /):
 
 
 @op(
+    errors=mismatched,
     accepts="biuf",
     operator="gt",
     ufunc="greater",
@@ -68,6 +71,7 @@ def gt(xp, input, other, /):
 
 
 @op(
+    errors=mismatched,
     accepts="biuf",
     operator="ge",
     ufunc="greater_equal",
@@ -151,3 +155,32 @@ def isfinite(xp, input, /):
 def isinf(xp, input, /):
     """Whether each element is infinite."""
     return xp.isinf(input)
+
+
+@op(ufunc="logical_xor", dtype="compare", samples=comparison)
+def logical_xor(xp, input, other, /):
+    """Whether exactly one is nonzero."""
+    return xp.logical_xor(input, other)
+
+
+@op(ufunc="signbit", dtype="compare", accepts="biuf", samples=unary())
+def signbit(xp, input, /):
+    """Whether each element is negative (-0.0 included)."""
+    return xp.signbit(input)
+
+
+def _shift_pairs(make):
+    yield Sample(make.ints(2, 3), make.ints(3))
+    yield Sample(make.ints(3), 2)
+
+
+@op(operator="lshift", ufunc="left_shift", dtype="compare", accepts="iu", samples=_shift_pairs)
+def bitwise_left_shift(xp, input, other, /):
+    """Bits moved to the left; 0 for shifts of at least the type's width."""
+    return xp.left_shift(input, other)
+
+
+@op(operator="rshift", ufunc="right_shift", dtype="compare", accepts="iu", samples=_shift_pairs)
+def bitwise_right_shift(xp, input, other, /):
+    """Bits moved to the right, the sign filling up."""
+    return xp.right_shift(input, other)

@@ -100,6 +100,15 @@ def _conv_shape(input, weight, stride, padding, dilation):
     return (input[0], weight[0], *(out_size(*side) for side in sides))
 
 
+def _conv_errors(make):
+    yield Sample(make(2, 3, 5, 5), make(4, 2, 3, 3))
+    yield Sample(make(2, 3, 2, 2), make(4, 3, 3, 3))
+    yield Sample(make(2, 3, 5, 5), make(4, 3, 3, 3), make(3))
+    yield Sample(make(2, 3, 5, 5), make(4, 3, 3, 3), None, 0)
+    yield Sample(make(2, 3, 5, 5), make(4, 3, 3, 3), None, 1, -1)
+    yield Sample(make(2, 4, 5, 5), make(3, 2, 3, 3), None, 1, 0, 1, 2)
+
+
 def _conv_samples(make):
     yield Sample(make(2, 3, 5, 6), make(4, 3, 3, 2), make(4))
     yield Sample(make(2, 3, 5, 6), make(4, 3, 3, 3), None, (2, 1), (1, 2))
@@ -109,6 +118,7 @@ def _conv_samples(make):
 
 
 @op(
+    errors=_conv_errors,
     accepts="iufc",
     shape=_conv_shape,
     namespace="nn.functional",

@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 
 from .declare import op
-from .samples import Sample, binary, unary
+from .samples import Sample, binary, mismatched, unary
 
 # -- arithmetic ------------------------------------------------------------------------------
 
 
-@op(operator="add", inplace=True, ufunc="add", dtype="promote", samples=binary(), expr="x + y")
+@op(
+    errors=mismatched,
+    operator="add",
+    inplace=True,
+    ufunc="add",
+    dtype="promote",
+    samples=binary(),
+    expr="x + y",
+)
 def add(xp, input, other, /):
     """Elementwise sum; shapes broadcast."""
     return xp.add(input, other)
@@ -20,6 +28,7 @@ add.vjp(input=lambda F, g: g, other=lambda F, g: g)
 
 
 @op(
+    errors=mismatched,
     operator="sub",
     inplace=True,
     ufunc="subtract",
@@ -37,6 +46,7 @@ sub.vjp(input=lambda F, g: g, other=lambda F, g: -g)
 
 
 @op(
+    errors=mismatched,
     operator="mul",
     inplace=True,
     ufunc="multiply",
@@ -57,6 +67,7 @@ mul.vjp(
 
 
 @op(
+    errors=mismatched,
     operator="truediv",
     inplace=True,
     ufunc="divide",
@@ -82,6 +93,7 @@ def _no_zero(divisor):
 
 
 @op(
+    errors=mismatched,
     accepts="iuf",
     operator="floordiv",
     inplace=True,
@@ -98,6 +110,7 @@ def floor_divide(xp, input, other, /):
 
 
 @op(
+    errors=mismatched,
     accepts="iuf",
     operator="mod",
     inplace=True,
@@ -120,6 +133,7 @@ remainder.vjp(
 
 
 @op(
+    errors=mismatched,
     accepts="iufc",
     operator="pow",
     inplace=True,

@@ -32,7 +32,9 @@ def _index_samples(make):
 def getitem(xp, input, /, index):
     """input[index]; a view for basic indices, a copy for arrays."""
     out = input[index]
-    if isinstance(out, np.generic):  # one element: NumPy copies it unless an Ellipsis asks for a view
+    if isinstance(
+        out, np.generic
+    ):  # one element: NumPy copies it unless an Ellipsis asks for a view
         return input[(*index, Ellipsis)]
     return out
 
@@ -111,13 +113,11 @@ def index_zero(xp, input, /, index):
 index_zero.vjp(input=lambda F, g, index: F.index_zero(g, index))
 
 
-def check_index(name, index, size):
-    """Raises IndexError when an entry of `index` is not in 0 … size-1."""
+def check_index(name, index, size, error=IndexError):
+    """Raises IndexError (or `error`) when an entry of `index` is not in 0 … size-1."""
     if index.size and (int(index.min()) < 0 or int(index.max()) >= size):
         bad = index[(index < 0) | (index >= size)].reshape(-1)[0]
-        raise IndexError(
-            f"{name}(): index {int(bad)} is out of bounds for dimension with size {size}"
-        )
+        raise error(f"{name}(): index {int(bad)} is out of bounds for dimension with size {size}")
 
 
 def _open_grid(xp, index, dim):
@@ -142,6 +142,13 @@ def _gather_reference(torch, input, dim, index):
 
 
 @op(
+    errors=lambda make: iter(
+        [
+            Sample(make(3, 4), make.ints(3, 2, low=4, high=9), 1),
+            Sample(make(3, 4), make.ints(3), 0),
+            Sample(make(3, 4), make.ints(4, 4, high=3), 1),
+        ]
+    ),
     shape=lambda index: index,
     function=False,
     method=False,
@@ -158,7 +165,14 @@ def gather_along(xp, input, index, /, dim):
             "gather(): Index tensor must have the same number of dimensions as input tensor, got "
             f"{index.ndim} and {input.ndim}"
         )
-    check_index("gather", index, input.shape[where])
+    if any(
+        i > n for d, (i, n) in enumerate(zip(index.shape, input.shape, strict=True)) if d != where
+    ):
+        raise RuntimeError(
+            f"gather(): Size does not match: expected index {list(index.shape)} to be no larger than "
+            f"self {list(input.shape)} apart from dimension {where}"
+        )
+    check_index("gather", index, input.shape[where], RuntimeError)
     return input[_open_grid(xp, index, where)]
 
 
@@ -197,7 +211,13 @@ def _masked_samples(make):
     yield Sample(make(2, 3), make.bools(3), -1.0)
 
 
-@op(inplace=True, samples=_masked_samples)
+@op(
+    errors=lambda make: iter(
+        [Sample(make(2, 3), make.bools(2), 0.0), Sample(make(2, 3), make.ints(2, 3), 0.0)]
+    ),
+    inplace=True,
+    samples=_masked_samples,
+)
 def masked_fill(xp, input, mask, /, value):
     """A copy with `value` where `mask` (broadcast, bool) is true."""
     if mask.dtype != np.bool_:
@@ -244,3 +264,41 @@ def triu(xp, input, /, diagonal=0):
 
 
 triu.vjp(input=lambda F, g, diagonal: F.triu(g, diagonal))
+
+
+def _scatter_samples(make):
+    yield Sample(make(3, 4), make(2, 4), np.array([[0, 1, 2, 0], [2, 0, 1, 1]]), 0)
+    yield Sample(make(3, 4), make(3, 2), np.array([[0, 3], [2, 1], [1, 0]]), -1)
+
+
+@op(
+    function=False,
+    method=False,
+    dtype=None,
+    shape=lambda input: input,
+    samples=_scatter_samples,
+    oracle=lambda t, x, s, i, dim: x.scatter(dim, i, s),
+)
+def scatter_put(xp, input, src, index, /, dim):
+    """A copy of `input` with `src` written along `dim` at `index`, as torch.scatter."""
+    out = input.copy()
+    if input.ndim == 0:
+        out[...] = src
+        return out
+    where = axis(dim, input.ndim)
+    check_index("scatter", index, input.shape[where], RuntimeError)
+    out[_open_grid(xp, index, where)] = src[tuple(slice(0, n) for n in index.shape)]
+    return out
+
+
+def _scatter_src(F, g, index, src_shape, dim):
+    got = F.gather_along(g, index, dim)
+    if tuple(src_shape) == tuple(got.shape):
+        return got
+    return F.index_backward(got, tuple(slice(0, n) for n in got.shape), src_shape)
+
+
+scatter_put.vjp(
+    input=lambda F, g, src, index, dim: F.scatter_put(g, F.detach(src) * 0, F.detach(index), dim),
+    src=_scatter_src,
+)

@@ -13,6 +13,15 @@ def _matmul_shape(input, other):
     return (*lead, *input[-2:-1], *(other[-1:] if len(other) > 1 else ()))
 
 
+def _matmul_errors(make):
+    yield Sample(make(2, 3), make(2, 3))
+    yield Sample(make(3), make(2))
+    yield Sample(make(), make(3))
+    yield Sample(make(2, 2, 3), make(3, 3, 4))
+    yield Sample(make(2, 3), make(3, 2).astype("float32"))
+    yield Sample(make(2, 3), 2.0)
+
+
 def _matmul_samples(make):
     shapes = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)),
               ((5, 2, 3), (5, 3, 4)), ((2, 1, 2, 3), (5, 3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 3, 2)),
@@ -22,7 +31,14 @@ def _matmul_samples(make):
     yield Sample(make(3, 2).T, make(4, 3).T)
 
 
-@op(accepts="iufc", shape=_matmul_shape, operator="matmul", dtype="same", samples=_matmul_samples)
+@op(
+    errors=_matmul_errors,
+    accepts="iufc",
+    shape=_matmul_shape,
+    operator="matmul",
+    dtype="same",
+    samples=_matmul_samples,
+)
 def matmul(xp, input, other, /):
     """Matrix product; vectors are rows or columns, leading dimensions broadcast.
 
@@ -87,6 +103,12 @@ def _matmul_other(F, g, input, other_shape):
 matmul.vjp(input=_matmul_input, other=_matmul_other)
 
 
+def _linear_errors(make):
+    yield Sample(make(4, 3), make(2, 4))
+    yield Sample(make(4, 3), make(2, 3), make(3))
+    yield Sample(make(4, 3), make(2, 3).astype("float32"))
+
+
 def _linear_samples(make):
     yield Sample(make(4, 3), make(2, 3), make(2))
     yield Sample(make(4, 3), make(2, 3))
@@ -96,6 +118,7 @@ def _linear_samples(make):
 
 
 @op(
+    errors=_linear_errors,
     accepts="iufc",
     shape=lambda input, weight: (*input[:-1], *weight[:-1]),
     namespace="nn.functional",

@@ -91,6 +91,14 @@ def _reduce(losses, weights, reduction):
         return total / total.dtype.type(weights.sum())
 
 
+def _class_errors(make):
+    yield Sample(make(4, 3), make.ints(3, high=3))
+    yield Sample(make(4, 3), np.array([0, 1, 2, 3]))
+    yield Sample(make(4, 3), np.array([0, 1, 2, -1]))
+    yield Sample(make(4, 3), make.ints(4, high=3), reduction="average")
+    yield Sample(make(2, 3, 4), make.ints(2, 5, high=3))
+
+
 def _nll_samples(make):
     yield Sample(make(4, 3), make.ints(4, high=3))
     yield Sample(make(4, 3), make.ints(4, high=3), make(3, low=0.5, high=1), 1, "sum")
@@ -105,6 +113,7 @@ def _nll_oracle(torch, input, target, weight=None, ignore_index=-100, reduction=
 
 
 @op(
+    errors=_class_errors,
     accepts="f",
     shape=lambda target, reduction: target if reduction == "none" else (),
     function=False,
@@ -171,6 +180,7 @@ def _cross_samples(make):
 
 
 @op(
+    errors=_class_errors,
     accepts="f",
     shape=lambda target, reduction: target if reduction == "none" else (),
     function=False,

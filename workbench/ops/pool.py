@@ -98,6 +98,13 @@ def _lowest(dtype):
     return -math.inf if dtype.kind not in "iu" else np.iinfo(dtype).min
 
 
+def _pool_errors(make):
+    yield Sample(make(2, 3, 2, 2), 3)
+    yield Sample(make(2, 3, 6, 6), 2, 2, 2)
+    yield Sample(make(6, 6), 2)
+    yield Sample(make(2, 3, 6, 6), 0)
+
+
 def _max_samples(make):
     yield Sample(make.distinct(2, 3, 6, 4), 2)
     yield Sample(make.distinct(2, 1, 5, 7), (3, 2), 2, 1)
@@ -106,7 +113,13 @@ def _max_samples(make):
     yield Sample(make(0, 2, 4, 4), 2)
 
 
-@op(accepts="iuf", shape=_max_shape, namespace="nn.functional", samples=_max_samples)
+@op(
+    errors=_pool_errors,
+    accepts="iuf",
+    shape=_max_shape,
+    namespace="nn.functional",
+    samples=_max_samples,
+)
 def max_pool2d(xp, input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
     """The largest element of each window of (N, C, H, W); padding counts as -inf.
 
@@ -220,7 +233,13 @@ def _divisors(xp, w, dtype, count_include_pad, divisor_override):
     return sides[0][:, None] * sides[1][None, :]
 
 
-@op(accepts="f", shape=_avg_shape, namespace="nn.functional", samples=_avg_samples)
+@op(
+    errors=lambda make: (s for s in _pool_errors(make) if s.args[0].ndim == 4),
+    accepts="f",
+    shape=_avg_shape,
+    namespace="nn.functional",
+    samples=_avg_samples,
+)
 def avg_pool2d(
     xp,
     input,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .declare import op
-from .samples import Sample, reduction
+from .samples import Sample, bad_dim, bad_dims, reduction
 
 
 def axes(dim, ndim):
@@ -60,7 +60,7 @@ def _spread(F, g, input_shape, dim, keepdim):
     return F.expand(g, input_shape)
 
 
-@op(shape=reduced, samples=reduction)
+@op(errors=bad_dims, shape=reduced, samples=reduction)
 def sum_op(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Sum over `dim`; bools and small integers add up in int64 (or in `dtype`)."""
     if dtype is None and input.dtype.kind in "bui":
@@ -78,7 +78,7 @@ def _count(shape, dim):
     return n
 
 
-@op(shape=reduced, samples=reduction)
+@op(errors=bad_dims, shape=reduced, samples=reduction)
 def mean(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Mean over `dim`; nan of nothing.
 
@@ -148,7 +148,7 @@ def _prod_samples(make):
     yield Sample(make())
 
 
-@op(shape=reduced, samples=_prod_samples)
+@op(errors=bad_dim, shape=reduced, samples=_prod_samples)
 def prod(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Product over `dim` (one dimension or all); 1 of nothing."""
     if dtype is None and input.dtype.kind in "bui":
@@ -194,7 +194,7 @@ def _share(F, g, input, out, input_shape, dim, keepdim):
     return _spread(F, g, input_shape, dim, keepdim) * (chosen / count)
 
 
-@op(accepts="biuf", shape=reduced, samples=_extreme_samples)
+@op(errors=bad_dims, accepts="biuf", shape=reduced, samples=_extreme_samples)
 def amax(xp, input, /, dim=(), keepdim=False):
     """Largest value over `dim`; ties share the gradient."""
     _nonempty("amax", input, dim)
@@ -204,7 +204,7 @@ def amax(xp, input, /, dim=(), keepdim=False):
 amax.vjp(input=_share)
 
 
-@op(accepts="biuf", shape=reduced, samples=_extreme_samples)
+@op(errors=bad_dims, accepts="biuf", shape=reduced, samples=_extreme_samples)
 def amin(xp, input, /, dim=(), keepdim=False):
     """Smallest value over `dim`; ties share the gradient."""
     _nonempty("amin", input, dim)
@@ -251,6 +251,7 @@ def _scatter_back(F, g, indices, input_shape, dim, keepdim):
 
 
 @op(
+    errors=bad_dim,
     shape=lambda input, dim, keepdim: (reduced(input, dim, keepdim),) * 2,
     accepts="biuf",
     samples=_dim_samples,
@@ -266,6 +267,7 @@ def max_dim(xp, input, /, dim, keepdim=False):
 
 
 @op(
+    errors=bad_dim,
     shape=lambda input, dim, keepdim: (reduced(input, dim, keepdim),) * 2,
     accepts="biuf",
     samples=_dim_samples,
@@ -303,13 +305,13 @@ def _arg(name, pick, input, dim, keepdim):
     return pick(input, axis=axis(dim, input.ndim), keepdims=keepdim)
 
 
-@op(accepts="iuf", shape=reduced, samples=_arg_samples)
+@op(errors=bad_dim, accepts="iuf", shape=reduced, samples=_arg_samples)
 def argmax(xp, input, /, dim=None, keepdim=False):
     """Where the largest value is (the first of ties), int64."""
     return _arg("argmax", xp.argmax, input, dim, keepdim)
 
 
-@op(accepts="iuf", shape=reduced, samples=_arg_samples)
+@op(errors=bad_dim, accepts="iuf", shape=reduced, samples=_arg_samples)
 def argmin(xp, input, /, dim=None, keepdim=False):
     """Where the smallest value is (the first of ties), int64."""
     return _arg("argmin", xp.argmin, input, dim, keepdim)
@@ -322,13 +324,13 @@ def _bool_reductions(make):
     yield Sample(make.bools(0))
 
 
-@op(shape=reduced, samples=_bool_reductions)
+@op(errors=bad_dims, shape=reduced, samples=_bool_reductions)
 def all_op(xp, input, /, dim=None, keepdim=False):
     """Whether all elements over `dim` are nonzero."""
     return xp.all(input, axis=_axis(dim, input.ndim), keepdims=keepdim)
 
 
-@op(shape=reduced, samples=_bool_reductions)
+@op(errors=bad_dims, shape=reduced, samples=_bool_reductions)
 def any_op(xp, input, /, dim=None, keepdim=False):
     """Whether any element over `dim` is nonzero."""
     return xp.any(input, axis=_axis(dim, input.ndim), keepdims=keepdim)
@@ -341,7 +343,7 @@ def _scan_samples(make):
     yield Sample(make(), 0)
 
 
-@op(samples=_scan_samples, inplace=True)
+@op(errors=bad_dim, samples=_scan_samples, inplace=True)
 def cumsum(xp, input, /, dim, dtype=None):
     """Running sum along `dim`; bools and integers in int64."""
     where = axis(dim, input.ndim)
@@ -359,7 +361,7 @@ cumsum.vjp(
 )
 
 
-@op(shape=reduced, samples=reduction, dtype="float")
+@op(errors=bad_dims, shape=reduced, samples=reduction, dtype="float")
 def logsumexp(xp, input, /, dim, keepdim=False):
     """log of the sum of exponentials over `dim`, without overflow."""
     where = _axis(dim, input.ndim)

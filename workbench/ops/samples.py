@@ -151,3 +151,29 @@ def reduction(make: Maker) -> Iterator[Sample]:
     yield Sample(make(2, 3, 4), dim=(1, -1), keepdim=True)
     yield Sample(make(4, 3).T, dim=1)
     yield Sample(make(2, 0, 3), dim=2)
+
+
+# -- input that must be refused ------------------------------------------------------------------
+
+
+def mismatched(make: Maker) -> Iterator[Sample]:
+    """Shapes that do not broadcast, and operands that are no tensors."""
+    yield Sample(make(2, 3), make(2))
+    yield Sample(make(2, 1, 3), make(4, 2))
+    yield Sample(make(2), "text")
+    yield Sample(make(2), None)
+
+
+def bad_dims(make: Maker) -> Iterator[Sample]:
+    """Dimensions out of range or named twice."""
+    yield Sample(make(2, 3), 2)
+    yield Sample(make(2, 3), -3)
+    yield Sample(make(2, 3), dim=(0, 5))
+    yield Sample(make(2, 3), dim=(1, -1))
+
+
+def bad_dim(make: Maker) -> Iterator[Sample]:
+    """A dimension out of range."""
+    yield Sample(make(2, 3), 2)
+    yield Sample(make(2, 3), -3)
+    yield Sample(make(), 1)

@@ -42,7 +42,18 @@ def _reshape_samples(make):
     yield Sample(make(0, 3), (3, 0))
 
 
-@op(samples=_reshape_samples, view=True)
+@op(
+    errors=lambda make: iter(
+        [
+            Sample(make(2, 3), (4, 2)),
+            Sample(make(2, 3), (-1, -1)),
+            Sample(make(2, 3), (-1, 4)),
+            Sample(make(0, 3), (0, -1)),
+        ]
+    ),
+    samples=_reshape_samples,
+    view=True,
+)
 def reshape(xp, input, /, shape):
     """The same elements in another shape (one side may be -1); a view where possible.
 
@@ -87,7 +98,11 @@ def _flatten_samples(make):
     yield Sample(make())
 
 
-@op(samples=_flatten_samples, view=True)
+@op(
+    errors=lambda make: iter([Sample(make(2, 3, 4), 2, 1), Sample(make(2, 3), 0, 2)]),
+    samples=_flatten_samples,
+    view=True,
+)
 def flatten(xp, input, /, start_dim=0, end_dim=-1):
     """Dimensions start_dim … end_dim as one.
 
@@ -111,7 +126,13 @@ def _permute_samples(make):
     yield Sample(make(), ())
 
 
-@op(samples=_permute_samples, view=True)
+@op(
+    errors=lambda make: iter(
+        [Sample(make(2, 3), (0,)), Sample(make(2, 3), (0, 0)), Sample(make(2, 3), (0, 2))]
+    ),
+    samples=_permute_samples,
+    view=True,
+)
 def permute(xp, input, /, dims):
     """A view with its dimensions in the order `dims`."""
     dims = tuple(dims)
@@ -144,7 +165,12 @@ def _transpose_samples(make):
     yield Sample(make(), 0, -1)
 
 
-@op(samples=_transpose_samples, view=True, aliases=("swapaxes", "swapdims"))
+@op(
+    errors=lambda make: iter([Sample(make(2, 3), 0, 2)]),
+    samples=_transpose_samples,
+    view=True,
+    aliases=("swapaxes", "swapdims"),
+)
 def transpose(xp, input, /, dim0, dim1):
     """A view with two dimensions exchanged."""
     first, second = axis(dim0, input.ndim), axis(dim1, input.ndim)
@@ -161,7 +187,7 @@ def _squeeze_samples(make):
     yield Sample(make(1, 3, 1), (0, 2))
 
 
-@op(samples=_squeeze_samples, view=True)
+@op(errors=lambda make: iter([Sample(make(2, 3), 2)]), samples=_squeeze_samples, view=True)
 def squeeze(xp, input, /, dim=None):
     """A view without the dimensions of size 1 (all, or those in `dim`)."""
     chosen = axes(dim, input.ndim) if input.ndim else ()
@@ -178,7 +204,11 @@ def _unsqueeze_samples(make):
     yield Sample(make(), 0)
 
 
-@op(samples=_unsqueeze_samples, view=True)
+@op(
+    errors=lambda make: iter([Sample(make(2, 3), 3), Sample(make(2, 3), -4)]),
+    samples=_unsqueeze_samples,
+    view=True,
+)
 def unsqueeze(xp, input, /, dim):
     """A view with a dimension of size 1 inserted at `dim`."""
     return xp.expand_dims(input, axis(dim, input.ndim + 1))
@@ -195,6 +225,9 @@ def _expand_samples(make):
 
 
 @op(
+    errors=lambda make: iter(
+        [Sample(make(3), (2, 4)), Sample(make(2, 3), (3,)), Sample(make(3), (-1, 3))]
+    ),
     samples=_expand_samples,
     view=True,
     method=False,
@@ -270,6 +303,14 @@ def _cat_samples(make):
 
 
 @op(
+    errors=lambda make: iter(
+        [
+            Sample((make(2, 3), make(3, 2)), 0),
+            Sample((make(2, 3), make(2)), 0),
+            Sample((make(), make()), 0),
+            Sample((make(2),), 1),
+        ]
+    ),
     shape=_cat_shape,
     sequence=True,
     dtype="promote",
@@ -325,7 +366,14 @@ def _stack_samples(make):
     yield Sample((make(), make()))
 
 
-@op(shape=_stack_shape, sequence=True, dtype="promote", samples=_stack_samples, method=False)
+@op(
+    errors=lambda make: iter([Sample((make(2), make(3)), 0), Sample((make(2), make(2)), 3)]),
+    shape=_stack_shape,
+    sequence=True,
+    dtype="promote",
+    samples=_stack_samples,
+    method=False,
+)
 def stack(xp, tensors, /, dim=0):
     """Tensors of one shape joined along a new dimension."""
     for i, t in enumerate(tensors):
@@ -349,7 +397,10 @@ def _flip_samples(make):
     yield Sample(make(2, 3, 2), (0, -1))
 
 
-@op(samples=_flip_samples)
+@op(
+    errors=lambda make: iter([Sample(make(2, 3), (2,)), Sample(make(2, 3), (0, 0))]),
+    samples=_flip_samples,
+)
 def flip(xp, input, /, dims):
     """A copy with the order along `dims` reversed."""
     where = axes(dims, input.ndim) if dims else ()
@@ -364,7 +415,13 @@ def _narrow_samples(make):
     yield Sample(make(4, 3), -1, 0, 0)
 
 
-@op(samples=_narrow_samples, view=True)
+@op(
+    errors=lambda make: iter(
+        [Sample(make(4), 0, 3, 2), Sample(make(4), 1, 0, 1), Sample(make(4), 0, 0, -1)]
+    ),
+    samples=_narrow_samples,
+    view=True,
+)
 def narrow(xp, input, /, dim, start, length):
     """A view of `length` entries along `dim` from `start`.
 
@@ -404,7 +461,13 @@ slice_backward.vjp(
 )
 
 
-@op(samples=lambda make: iter([Sample(make(2, 3), 0, 1), Sample(make(2, 3), -1, -1)]), view=True)
+@op(
+    errors=lambda make: iter(
+        [Sample(make(2, 3), 0, 2), Sample(make(2, 3), 2, 0), Sample(make(), 0, 0)]
+    ),
+    samples=lambda make: iter([Sample(make(2, 3), 0, 1), Sample(make(2, 3), -1, -1)]),
+    view=True,
+)
 def select(xp, input, /, dim, index):
     """A view of entry `index` along `dim`, without that dimension.
 

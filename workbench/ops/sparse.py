@@ -22,6 +22,13 @@ def _embedding_oracle(torch, input, weight, padding_idx=None):
 
 
 @op(
+    errors=lambda make: iter(
+        [
+            Sample(np.array([0, 5]), make(5, 3)),
+            Sample(np.array([-1]), make(5, 3)),
+            Sample(make(2), make(5, 3)),
+        ]
+    ),
     shape=lambda input, weight: (*input, *weight[1:]),
     function=False,
     method=False,

@@ -86,7 +86,8 @@ def require_tensors(op: Op, values: Any, optional: Sequence[str] = ()) -> Any:
             )
         values = tuple(values)
     if op.sequence and not len(values):
-        raise RuntimeError(f"{op.name}(): expected a non-empty list of Tensors")
+        error = ValueError if op.name == "cat" else RuntimeError
+        raise error(f"{op.name}(): expected a non-empty list of Tensors")
     for i, value in enumerate(values):
         if isinstance(value, Tensor):
             continue

@@ -76,7 +76,20 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001 - torch's name
             return _square(input)
         if exponent == 0.5 and array.dtype.kind == "f":
             return raw("sqrt")(input)
+    if isinstance(input, Tensor) and isinstance(exponent, Tensor):
+        base, power = input.array, exponent.array
+        if base.dtype.kind in "iu" and power.dtype.kind == "i" and (power < 0).any():
+            return _negative_power(input, exponent)
     return _pow(input, exponent)
+
+
+def _negative_power(base: Tensor, power: Tensor) -> Tensor:
+    """Integers to integer powers, some of them negative: 1 / x^n rounded towards zero."""
+    exponent = cast_to(power, result_dtype(_kinds((base, power))).numpy)
+    found = _pow(base, wrap(np.maximum(exponent.array, 0))).array
+    signs = np.where(exponent.array % 2 == 0, 1, base.array)
+    inverse = np.where(abs(base.array) == 1, signs, 0).astype(found.dtype)
+    return wrap(np.where(exponent.array < 0, inverse, found))
 
 
 _square = raw("square")

@@ -9,10 +9,15 @@ import numpy as np
 from workbench.arrays import random
 
 from . import (  # noqa: F401 - each adds functions and methods
+    arrange,
     compose,
+    einsum,
     fft_functions,
     indexing,
+    numbers,
     printing,
+    sampling,
+    scatter,
 )
 from .binding import BOUND, Bound
 from .functions import METHODS, raw
