@@ -18,6 +18,8 @@ def namespace(array: Any) -> ModuleType:
     """The array library (`numpy` or `cupy`) of a raw array."""
     if isinstance(array, (np.ndarray, np.generic)):
         return np
+    if hasattr(array, "inside"):  # an array with a hidden dimension over another
+        return namespace(array.inside)
     from . import cuda
 
     return cuda.namespace(array)
@@ -27,6 +29,8 @@ def array_device(array: Any) -> device:
     """The device a raw array lives on."""
     if isinstance(array, (np.ndarray, np.generic)):
         return _CPU
+    if hasattr(array, "inside"):
+        return array_device(array.inside)
     from . import cuda
 
     return cuda.array_device(array)
