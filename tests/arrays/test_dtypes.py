@@ -61,10 +61,11 @@ def test_promotion_is_symmetric_and_idempotent():
     for a in ALL:
         assert promote(a, a) is a
         for b in ALL:
-            try:
-                assert promote(a, b) is promote(b, a)
-            except RuntimeError as error:  # uint64 with a signed integer
-                assert "not supported" in str(error)
+            if "uint64" in (a.name, b.name) and "int" in {a.name[:3], b.name[:3]}:
+                with pytest.raises(RuntimeError, match="not supported"):
+                    promote(a, b)
+                continue
+            assert promote(a, b) is promote(b, a)
 
 
 def test_weak_operands_count_by_category_only():

@@ -43,7 +43,7 @@ class Both:
             return None, error
 
     def same(self, program, *, rtol=1e-6, label=""):
-        """Fails unless both give equal results, or both raise and our error is one of torch's type."""
+        """Fails unless both give equal results, or both raise: ours an error of torch's type."""
         theirs, expected = self.run(program, self.torch)
         ours, raised = self.run(program, wb)
         if expected is not None:

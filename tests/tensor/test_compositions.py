@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables, one case in a line
 """Functions composed of ops: values and gradients as torch's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables, one case in a line
 """Leaving for Python, NumPy, other libraries and files."""
 
 from __future__ import annotations

@@ -315,3 +315,20 @@ def test_a_refused_write_changes_nothing():
         x.add_(0.5)
     np.testing.assert_array_equal(x.array, [0, 1, 2])
     assert x._version == 0
+
+
+def test_augmented_assignment_writes_into_the_same_tensor():
+    mask = wb.tensor([True, False, True])
+    alias = mask
+    mask &= wb.tensor([True, True, False])
+    assert alias is mask
+    assert alias.tolist() == [True, False, False]
+    bits = wb.tensor([1, 2])
+    other = bits
+    bits |= 4
+    bits ^= 1
+    bits <<= 1
+    assert other.tolist() == [8, 14]
+    x = wb.tensor([1.0, 2.0])
+    assert x.eq_(1.0) is x
+    assert x.tolist() == [1.0, 0.0]

@@ -85,8 +85,12 @@ diagonal.vjp(
 )
 
 
-@op(function=False, method=False, oracle=False, shape=shape_setting,
-    samples=lambda make: iter([Sample(make(3), (3, 4), 1, 0, 1), Sample(make(3, 1), (2, 3, 4), 1, -1, 0)]))  # fmt: skip
+def _placed_samples(make):
+    yield Sample(make(3), (3, 4), 1, 0, 1)
+    yield Sample(make(3, 1), (2, 3, 4), 1, -1, 0)
+
+
+@op(function=False, method=False, oracle=False, shape=shape_setting, samples=_placed_samples)
 def diagonal_backward(xp, input, /, shape, offset, dim1, dim2):
     """Zeros of `shape` with `input` on a diagonal: the adjoint of diagonal."""
     out = xp.zeros(shape, input.dtype)

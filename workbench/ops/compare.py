@@ -6,13 +6,14 @@ from .declare import op
 from .samples import Sample, comparison, mismatched, unary
 
 
-@op(operator="eq", ufunc="equal", dtype="compare", samples=comparison, expr="x == y")
+@op(inplace=True, operator="eq", ufunc="equal", dtype="compare", samples=comparison, expr="x == y")
 def eq(xp, input, other, /):
     """Elementwise input == other."""
     return xp.equal(input, other)
 
 
 @op(
+    inplace=True,
     operator="ne",
     ufunc="not_equal",
     dtype="compare",
@@ -26,6 +27,7 @@ def ne(xp, input, other, /):
 
 
 @op(
+    inplace=True,
     errors=mismatched,
     accepts="biuf",
     operator="lt",
@@ -41,6 +43,7 @@ def lt(xp, input, other, /):
 
 
 @op(
+    inplace=True,
     errors=mismatched,
     accepts="biuf",
     operator="le",
@@ -56,6 +59,7 @@ def le(xp, input, other, /):
 
 
 @op(
+    inplace=True,
     errors=mismatched,
     accepts="biuf",
     operator="gt",
@@ -71,6 +75,7 @@ def gt(xp, input, other, /):
 
 
 @op(
+    inplace=True,
     errors=mismatched,
     accepts="biuf",
     operator="ge",
@@ -91,19 +96,19 @@ def _bool_pairs(make):
     yield Sample(make.bools(0), make.bools(0))
 
 
-@op(operator="and", ufunc="bitwise_and", dtype="compare", samples=_bool_pairs)
+@op(inplace=True, operator="and", ufunc="bitwise_and", dtype="compare", samples=_bool_pairs)
 def bitwise_and(xp, input, other, /):
     """Bitwise and of integers; logical and of bools."""
     return xp.bitwise_and(input, other)
 
 
-@op(operator="or", ufunc="bitwise_or", dtype="compare", samples=_bool_pairs)
+@op(inplace=True, operator="or", ufunc="bitwise_or", dtype="compare", samples=_bool_pairs)
 def bitwise_or(xp, input, other, /):
     """Bitwise or of integers; logical or of bools."""
     return xp.bitwise_or(input, other)
 
 
-@op(operator="xor", ufunc="bitwise_xor", dtype="compare", samples=_bool_pairs)
+@op(inplace=True, operator="xor", ufunc="bitwise_xor", dtype="compare", samples=_bool_pairs)
 def bitwise_xor(xp, input, other, /):
     """Bitwise exclusive or of integers; of bools, whether exactly one is true."""
     return xp.bitwise_xor(input, other)
@@ -115,25 +120,25 @@ def _bools(make):
     yield Sample(make.bools(0))
 
 
-@op(operator="invert", ufunc="bitwise_not", dtype="compare", samples=_bools)
+@op(inplace=True, operator="invert", ufunc="bitwise_not", dtype="compare", samples=_bools)
 def bitwise_not(xp, input, /):
     """Bitwise complement of integers; logical not of bools."""
     return xp.bitwise_not(input)
 
 
-@op(ufunc="logical_and", dtype="compare", samples=comparison)
+@op(inplace=True, ufunc="logical_and", dtype="compare", samples=comparison)
 def logical_and(xp, input, other, /):
     """Whether both are nonzero."""
     return xp.logical_and(input, other)
 
 
-@op(ufunc="logical_or", dtype="compare", samples=comparison)
+@op(inplace=True, ufunc="logical_or", dtype="compare", samples=comparison)
 def logical_or(xp, input, other, /):
     """Whether either is nonzero."""
     return xp.logical_or(input, other)
 
 
-@op(ufunc="logical_not", dtype="compare", samples=unary())
+@op(inplace=True, ufunc="logical_not", dtype="compare", samples=unary())
 def logical_not(xp, input, /):
     """Whether each element is zero."""
     return xp.logical_not(input)
@@ -157,7 +162,7 @@ def isinf(xp, input, /):
     return xp.isinf(input)
 
 
-@op(ufunc="logical_xor", dtype="compare", samples=comparison)
+@op(inplace=True, ufunc="logical_xor", dtype="compare", samples=comparison)
 def logical_xor(xp, input, other, /):
     """Whether exactly one is nonzero."""
     return xp.logical_xor(input, other)
@@ -174,13 +179,27 @@ def _shift_pairs(make):
     yield Sample(make.ints(3), 2)
 
 
-@op(operator="lshift", ufunc="left_shift", dtype="compare", accepts="iu", samples=_shift_pairs)
+@op(
+    inplace=True,
+    operator="lshift",
+    ufunc="left_shift",
+    dtype="compare",
+    accepts="iu",
+    samples=_shift_pairs,
+)
 def bitwise_left_shift(xp, input, other, /):
     """Bits moved to the left; 0 for shifts of at least the type's width."""
     return xp.left_shift(input, other)
 
 
-@op(operator="rshift", ufunc="right_shift", dtype="compare", accepts="iu", samples=_shift_pairs)
+@op(
+    inplace=True,
+    operator="rshift",
+    ufunc="right_shift",
+    dtype="compare",
+    accepts="iu",
+    samples=_shift_pairs,
+)
 def bitwise_right_shift(xp, input, other, /):
     """Bits moved to the right, the sign filling up."""
     return xp.right_shift(input, other)

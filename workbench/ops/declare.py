@@ -70,7 +70,7 @@ class Op:
     random: bool = False
     shape: Callable[..., Any] | None = None
     samples: Callable[..., Any] | None = None
-    oracle: str | Callable[..., Any] | None = None
+    oracle: str | bool | Callable[..., Any] | None = None
     expr: str | None = None
     errors: Callable[..., Any] | None = None
     rules: dict[str, Rule] = field(default_factory=dict)
@@ -182,7 +182,7 @@ def op(
     random: bool = False,
     shape: Callable[..., Any] | None = None,
     samples: Callable[..., Any] | None = None,
-    oracle: str | Callable[..., Any] | None = None,
+    oracle: str | bool | Callable[..., Any] | None = None,
     expr: str | None = None,
     errors: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Op]:
@@ -209,7 +209,8 @@ def op(
       a tensor parameter's name gives that tensor's shape, a setting's name its value. A view's own
       forward says it; other ops without a rule broadcast their inputs' shapes
     - `samples`: yields the test samples (see `samples.py`); `errors`: inputs that must be refused
-    - `oracle`: what torch calls it where the names differ, or a function over torch tensors
+    - `oracle`: what torch calls it where the names differ, or a function over torch tensors; False
+      where torch has no such function
     - `expr`: its scalar expression in C, for fusion
     """
 

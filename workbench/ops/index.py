@@ -169,8 +169,8 @@ def gather_along(xp, input, index, /, dim):
         i > n for d, (i, n) in enumerate(zip(index.shape, input.shape, strict=True)) if d != where
     ):
         raise RuntimeError(
-            f"gather(): Size does not match: expected index {list(index.shape)} to be no larger than "
-            f"self {list(input.shape)} apart from dimension {where}"
+            f"gather(): Size does not match: expected index {list(index.shape)} to be no larger "
+            f"than self {list(input.shape)} apart from dimension {where}"
         )
     check_index("gather", index, input.shape[where], RuntimeError)
     return input[_open_grid(xp, index, where)]

@@ -24,8 +24,8 @@ def _matmul_errors(make):
 
 def _matmul_samples(make):
     shapes = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)),
-              ((5, 2, 3), (5, 3, 4)), ((2, 1, 2, 3), (5, 3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 3, 2)),
-              ((0, 3), (3, 4)), ((2, 0), (0, 4))]  # fmt: skip
+              ((5, 2, 3), (5, 3, 4)), ((2, 1, 2, 3), (5, 3, 4)), ((5, 2, 3), (3,)),
+              ((3,), (5, 3, 2)), ((0, 3), (3, 4)), ((2, 0), (0, 4))]  # fmt: skip
     for a, b in shapes:
         yield Sample(make(*a), make(*b))
     yield Sample(make(3, 2).T, make(4, 3).T)
@@ -133,8 +133,8 @@ def linear(xp, input, weight, bias=None, /):
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({_show(input.shape)} and "
-            f"{_show(weight.shape[::-1])}): linear() got input (*, {input.shape[-1] if input.ndim else ''}) "
-            f"and wants (*, {weight.shape[-1]})"
+            f"{_show(weight.shape[::-1])}): linear() got input of shape {tuple(input.shape)} and "
+            f"wants (*, {weight.shape[-1]})"
         )
     out = xp.matmul(input, weight.T)
     if bias is not None:

@@ -40,9 +40,9 @@ class _Windows:
         self.out = tuple(_size(*side, ceil_mode) for side in sizes)
         if min(self.out) < 1:
             raise RuntimeError(
-                f"{name}(): Given input size: ({shape[1]}x{shape[2]}x{shape[3]}). Calculated output "
-                f"size: ({shape[1]}x{self.out[0]}x{self.out[1]}). Output size is too small: use a "
-                f"smaller kernel_size than {self.kernel}"
+                f"{name}(): Given input size: ({shape[1]}x{shape[2]}x{shape[3]}). Calculated "
+                f"output size: ({shape[1]}x{self.out[0]}x{self.out[1]}). Output size is too small: "
+                f"use a smaller kernel_size than {self.kernel}"
             )
         # how far the padded input must reach for the last window
         self.reach = tuple(
@@ -308,13 +308,15 @@ def avg_unpool2d(
     return w.crop(out)
 
 
-avg_unpool2d.vjp(
-    input=lambda F, g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override: (
-        F.avg_pool2d(
-            g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-        )
+def _avg_unpool_rule(
+    F, g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+):
+    return F.avg_pool2d(
+        g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-)
+
+
+avg_unpool2d.vjp(input=_avg_unpool_rule)
 
 
 def _bins(xp, size, out, dtype):

@@ -217,7 +217,8 @@ amin.vjp(input=_share)
 def _nonempty(name, input, dim):
     if input.size == 0 and _count(input.shape, dim) == 0:
         raise IndexError(
-            f"{name}(): Expected reduction dim to have non-zero size; got shape {tuple(input.shape)}"
+            f"{name}(): Expected reduction dim to have non-zero size; got shape "
+            f"{tuple(input.shape)}"
         )
 
 

@@ -120,8 +120,9 @@ embedding_masked.vjp(
     samples=lambda make: iter([Sample(make(3, 4), 0.5, exact=False, grad=False)]),
 )
 def native_dropout(xp, input, /, p, broadcast=None):
-    """Elements zeroed with probability `p`, the others scaled by 1 / (1 - p) (Srivastava et al., 2014).
+    """Elements zeroed with probability `p`, the others scaled by 1 / (1 - p).
 
+    Srivastava et al., 2014.
     `broadcast` is the shape of the mask where whole channels are dropped together.
     """
     generator = random.default_generator()

@@ -268,7 +268,9 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """A copy rotated by k quarter turns in the plane of `dims`."""
     first, second = (_dim(d, input.array.ndim) for d in dims)
     if first == second:
-        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")  # fmt: skip
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     flip, transpose = raw("flip"), raw("transpose")
     turns = k % 4
     if turns == 0:

@@ -106,14 +106,15 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         raise TypeError(f"where(): condition must be a Tensor, not {type(condition).__name__}")
     if condition.array.dtype != np.bool_:
         raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{condition.dtype}"
         )
     target = result_dtype(_kinds((input, other))).numpy
-    input, other = (
+    chosen, rest = (
         cast_to(v, target) if isinstance(v, Tensor) else wrap(np.asarray(v, target))
         for v in (input, other)
     )
-    return _where(condition, input, other)
+    return _where(condition, chosen, rest)
 
 
 _masked_fill = raw("masked_fill")
@@ -147,14 +148,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     Raises RuntimeError when both limits are missing.
     """
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        if min is not None:
-            input = raw("maximum")(input, min)
-        return input if max is None else raw("minimum")(input, max)
+        raised = input if min is None else raw("maximum")(input, min)
+        return raised if max is None else raw("minimum")(raised, max)
     array = input.array
     if array.dtype.kind in "biu":
         kinds = [(dtype_of(array), 0 if array.ndim else 1)]
         kinds += [(number_dtype(v), 2) for v in (min, max) if v is not None]
-        input = cast_to(input, result_dtype(kinds).numpy)
+        return _clamp(cast_to(input, result_dtype(kinds).numpy), min, max)
     return _clamp(input, min, max)
 
 
@@ -352,7 +352,8 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
     counts = as_shape(repeats, "repeats")
     if len(counts) < self.array.ndim:
         raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
         )
     return raw("repeat_tiles")(self, counts)
 
@@ -458,8 +459,8 @@ def _product(name: str, dims: tuple[int, int]) -> Any:
     def product(input: Tensor, mat2: Tensor) -> Tensor:
         if (input.array.ndim, mat2.array.ndim) != dims:
             raise RuntimeError(
-                f"{name}(): expected {dims[0]}-D and {dims[1]}-D tensors, got {input.array.ndim}-D and "
-                f"{mat2.array.ndim}-D"
+                f"{name}(): expected {dims[0]}-D and {dims[1]}-D tensors, got {input.array.ndim}-D "
+                f"and {mat2.array.ndim}-D"
             )
         if name == "bmm" and input.array.shape[0] != mat2.array.shape[0]:
             raise RuntimeError(

@@ -343,7 +343,7 @@ def arange(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers from `start` (0) to before `end` in steps; int64 for integers, else the default float.
+    """Numbers from `start` (0) to before `end`; int64 for integers, else the default float.
 
     Raises RuntimeError for a zero step or one that leads away from `end`.
     """

@@ -1,4 +1,4 @@
-"""einsum and tensordot, as transposes and batched matrix products (so every order differentiates)."""
+"""einsum and tensordot, as transposes and batched matrix products: every order differentiates."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def _parse(equation: str, ranks: list[int]) -> tuple[list[list[str]], list[str]]
     known = {x for term in labels for x in term}
     for x in wanted:
         if x not in known:
-            raise RuntimeError(f"einsum(): output subscript {x} does not appear in the equation for any input operand")  # fmt: skip
+            raise RuntimeError(
+                f"einsum(): output subscript {x} does not appear in the equation for any input"
+            )
         if wanted.count(x) > 1:
             raise RuntimeError(
                 f"einsum(): output subscript {x} appears more than once in the output"
@@ -78,8 +80,8 @@ def _single(tensor: Tensor, labels: list[str], keep: set[str]) -> tuple[Tensor, 
             a, b = tensor.array.shape[first], tensor.array.shape[second]
             if a != b:
                 raise RuntimeError(
-                    f"einsum(): subscript {x} is repeated for an operand but the sizes don't match, "
-                    f"{b} != {a}"
+                    f"einsum(): subscript {x} is repeated for an operand but the sizes don't "
+                    f"match, {b} != {a}"
                 )
             tensor = raw("diagonal")(tensor, 0, first, second)
             labels = [y for i, y in enumerate(labels) if i not in (first, second)] + [x]
@@ -138,7 +140,10 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         operands[0] if len(operands) == 1 and isinstance(operands[0], (tuple, list)) else operands
     )
     labels, wanted = _parse(equation, [t.array.ndim for t in given])
-    needed = [set(wanted).union(*(set(x) for j, x in enumerate(labels) if j != i)) for i in range(len(labels))]  # fmt: skip
+    needed = [
+        set(wanted).union(*(set(x) for j, x in enumerate(labels) if j != i))
+        for i in range(len(labels))
+    ]
     parts = [_single(t, x, keep) for t, x, keep in zip(given, labels, needed, strict=True)]
     tensor, held = parts[0]
     for i, (other, theirs) in enumerate(parts[1:], 1):
@@ -167,8 +172,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for i, j in zip(left, right, strict=True):
         if a.array.shape[i] != b.array.shape[j]:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.array.shape[i]} in dim "
-                f"{i} and second has size {b.array.shape[j]} in dim {j}"
+                f"contracted dimensions need to match, but first has size {a.array.shape[i]} in "
+                f"dim {i} and second has size {b.array.shape[j]} in dim {j}"
             )
     free_a = [d for d in range(a.array.ndim) if d not in left]
     free_b = [d for d in range(b.array.ndim) if d not in right]

@@ -45,17 +45,19 @@ def explained(op: Op, error: Exception, operands: Sequence[Any]) -> Exception:
     text = str(error)
     arrays = [a for a in operands if hasattr(a, "dtype")]
     if isinstance(error, TypeError):
-        if not text.startswith(("ufunc", "The numpy boolean", "numpy boolean", "No loop", "Cannot cast")):
+        if not text.startswith(
+            ("ufunc", "The numpy boolean", "numpy boolean", "No loop", "Cannot cast")
+        ):
             return error
         if op.name == "sub":
             return RuntimeError(
-                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` "
-                "or `logical_xor()` operator instead."
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                "`^` or `logical_xor()` operator instead."
             )
         if op.name == "neg":
             return RuntimeError(
-                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
-                "invert a mask, use the `~` or `logical_not()` operator instead."
+                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+                "to invert a mask, use the `~` or `logical_not()` operator instead."
             )
         name = _TORCH[dtype_of(arrays[0]).name] if arrays else "?"
         return NotImplementedError(f"\"{op.name}\" not implemented for '{name}' ({text})")
@@ -78,8 +80,9 @@ def _mismatch(op: Op, shapes: list[tuple[int, ...]]) -> str:
         n = b[-back] if back <= len(b) else 1
         if m != n and 1 not in (m, n):
             return (
-                f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton "
-                f"dimension {ndim - back} ({op.name}: shapes {list(a)} and {list(b)} do not broadcast)"
+                f"The size of tensor a ({m}) must match the size of tensor b ({n}) at "
+                f"non-singleton dimension {ndim - back} ({op.name}: shapes {list(a)} and {list(b)} "
+                "do not broadcast)"
             )
     return f"{op.name}: shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast"
 

@@ -36,7 +36,7 @@ def gradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
 ) -> bool:
-    """Whether the gradients of `func` agree with central differences at `inputs` (in double precision).
+    """Whether the gradients of `func` agree with central differences (in double precision).
 
     Every output is projected on a fixed random direction and differentiated with respect to every
     element of every input that requires gradients (the real and the imaginary part of complex ones,

@@ -21,7 +21,7 @@ from .tensor import Tensor, wrap
 
 
 def check_writable(tensor: Tensor, name: str) -> None:
-    """Raises RuntimeError when recording and `tensor` (or its base) is a leaf that requires grad."""
+    """Raises RuntimeError when recording and `tensor` (or its base) is a leaf that wants grad."""
     if not mode.grad:
         return
     if tensor.edge is LEAF:

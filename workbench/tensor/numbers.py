@@ -195,7 +195,7 @@ def unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The distinct values in order; where wanted, each element's place among them and their counts."""
+    """The distinct values in order; where wanted, each element's place among them and counts."""
     found = np.unique(to_numpy(input.array), return_inverse=True, return_counts=True, axis=dim)
     values, inverse, counts = found
     shape = input.array.shape if dim is None else (input.array.shape[dim],)
@@ -210,11 +210,11 @@ def unique(
 @function(method=False)
 def isin(elements: Any, test_elements: Any) -> Tensor:
     """Whether each element is among `test_elements`."""
-    parts = [
+    among, wanted = (
         to_numpy(v.array) if isinstance(v, Tensor) else np.asarray(v)
         for v in (elements, test_elements)
-    ]
-    return wrap(np.asarray(np.isin(*parts)))
+    )
+    return wrap(np.asarray(np.isin(among, wanted)))
 
 
 @function(method=False)
@@ -301,6 +301,6 @@ class iinfo:  # noqa: N801 - torch spells it so
 function("", "finfo", method=False)(finfo)
 function("", "iinfo", method=False)(iinfo)
 
-for _name in ("addcmul", "addcdiv", "baddbmm", "addbmm", "addmv", "addr", "clamp_min", "clamp_max",
-              "deg2rad", "rad2deg", "float_power"):  # fmt: skip
+for _name in ("addmm", "addcmul", "addcdiv", "baddbmm", "addbmm", "addmv", "addr", "clamp_min",
+              "clamp_max", "deg2rad", "rad2deg", "float_power"):  # fmt: skip
     METHODS[f"{_name}_"] = inplace_variant(_name, METHODS[_name])

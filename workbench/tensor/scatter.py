@@ -28,7 +28,8 @@ def _check(name: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> in
         )
     if src.array.dtype != input.array.dtype:
         raise RuntimeError(
-            f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+            f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and "
+            f"{src.dtype}"
         )
     where = axis(dim, input.array.ndim)
     for d, (i, n, m) in enumerate(
