@@ -96,6 +96,7 @@ class set_grad_enabled(_Switch):  # noqa: N801 - torch spells it so
         mode.grad = self.enabled
 
     def __call__(self, function: _F) -> _F:
+        """Decorate `function`: the switch holds during its calls only."""
         mode.grad, mode.inference = self._outer
         return super().__call__(function)
 
