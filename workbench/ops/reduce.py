@@ -384,6 +384,38 @@ logsumexp.vjp(
 )
 
 
+@op(samples=_scan_samples, inplace=True, errors=bad_dim)
+def cumprod(xp, input, /, dim, dtype=None):
+    """Running product along `dim`; bools and integers in int64."""
+    where = axis(dim, input.ndim)
+    if dtype is None and input.dtype.kind in "bui":
+        dtype = np.int64
+    if input.ndim == 0:
+        return input.astype(dtype or input.dtype)
+    return xp.cumprod(input, axis=where, dtype=dtype)
+
+
+def _cumprod_rule(F, g, input, input_shape, dim):
+    # grad[i] = (product before i) * a[i] with a[i] = g[i] + x[i+1] a[i+1]: no division, so zeros
+    # are no special case
+    if not input_shape:
+        return g
+    where = axis(dim, len(input_shape))
+    n = input_shape[where]
+    if n == 0:
+        return g * 0
+    later, grads = None, []
+    before = F.cumprod(input, where)
+    for i in range(n - 1, -1, -1):
+        here = F.narrow(g, where, i, 1)
+        later = here if later is None else here + F.conj(F.narrow(input, where, i + 1, 1)) * later
+        grads.append(later * F.conj(F.narrow(before, where, i - 1, 1)) if i else later)
+    return F.cat(grads[::-1], where)
+
+
+cumprod.vjp(input=_cumprod_rule)
+
+
 def _lse_samples(make):
     yield Sample(make(2, 3), 1)
     yield Sample(make(2, 3), (0, 1))

@@ -302,6 +302,12 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return raw("cumsum")(input, dim, _numpy_dtype(dtype))
 
 
+@function("", "cumprod")
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Running product along `dim`."""
+    return raw("cumprod")(input, dim, _numpy_dtype(dtype))
+
+
 @function("", "prod")
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product over `dim` (one dimension or all)."""
