@@ -1,0 +1,217 @@
+"""`vmap`: a function of one sample, run once for all of them.
+
+The mapped tensors' arrays hide the mapped dimension (`batched.py`) while the function runs, so
+everything it does (ops, their compositions, gradients, in-place writes) sees one sample.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays import random
+from workbench.tensor import node as nodes
+from workbench.tensor.node import Node
+from workbench.tensor.tensor import Tensor
+
+from .batched import Batched, Level, VmapError
+from .boundary import cross
+from .trees import flatten, matched
+
+_RANDOMNESS = ("error", "different", "same")
+
+
+class _Draws(random.Generator):
+    """What ops draw from inside `vmap`: one stream for each sample, or a refusal."""
+
+    def __init__(self, source: random.Generator, level: Level, randomness: str) -> None:
+        self._source = source
+        self._level = level
+        self._randomness = randomness
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def _draw(self, method: str, shape: Any, *rest: Any, before: tuple[Any, ...] = ()) -> Any:
+        if self._randomness == "error":
+            raise VmapError(
+                "vmap: called random operation while in randomness error mode. Use "
+                "vmap(..., randomness='same') for the same numbers in every sample or "
+                "randomness='different' for different ones."
+            )
+        draw = getattr(self._source, method)
+        if self._randomness == "same":
+            return draw(*before, tuple(shape), *rest)
+        drawn = draw(*before, (self._level.size, *shape), *rest)
+        return Batched(drawn, self._level)
+
+    def uniform(self, shape: Any, dtype: np.dtype) -> Any:
+        """Uniform on [0, 1)."""
+        return self._draw("uniform", shape, dtype)
+
+    def normal(self, shape: Any, dtype: np.dtype) -> Any:
+        """Standard normal."""
+        return self._draw("normal", shape, dtype)
+
+    def integers(self, low: int, high: int, shape: Any) -> Any:
+        """int64, uniform on low … high-1."""
+        return self._draw("integers", shape, before=(low, high))
+
+    def permutation(self, n: int) -> Any:
+        """The integers 0 … n-1 in random order."""
+        if self._randomness != "different":
+            self._draw("uniform", (), np.dtype(np.float32)) if self._randomness == "error" else None
+            return self._source.permutation(n)
+        return Batched(
+            np.stack([self._source.permutation(n) for _ in range(self._level.size)]), self._level
+        )
+
+
+def _mapped_dims(in_dims: Any, args: tuple[Any, ...]) -> tuple[list[Any], list[Any], Any, int]:
+    leaves, build = flatten(args)
+    if not isinstance(in_dims, (int, tuple, list)):
+        raise ValueError(
+            f"vmap(in_dims={in_dims!r}): expected `in_dims` to be an int or a (potentially nested) "
+            f"tuple matching the structure of inputs, got {type(in_dims).__name__}"
+        )
+    if not leaves:
+        raise ValueError("vmap: got no inputs. Maybe you forgot to add inputs?")
+    dims = matched(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args, "vmap: in_dims")
+    sizes = set()
+    for i, (leaf, dim) in enumerate(zip(leaves, dims, strict=True)):
+        if dim is None:
+            continue
+        if not isinstance(leaf, Tensor):
+            raise ValueError(
+                f"vmap: Got in_dim={dim} for input {i}, which is of type {type(leaf).__name__}: "
+                "only Tensors can be mapped over, use None for it"
+            )
+        n = leaf.array.ndim
+        if not -n <= dim < n:
+            raise ValueError(
+                f"vmap: Got in_dim={dim} for input {i}, a Tensor of dimensionality {n}, so expected "
+                f"in_dim to satisfy {-n} <= in_dim < {n}"
+            )
+        sizes.add(leaf.array.shape[dim])
+    if not sizes:
+        raise ValueError("vmap: at least one input must be mapped over (in_dims other than None)")
+    if len(sizes) > 1:
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{sorted(sizes)} for the mapped dimension"
+        )
+    return leaves, dims, build, sizes.pop()
+
+
+def _leave(value: Any, dim: int | None, level: Level) -> Any:
+    if not isinstance(value, Tensor):
+        raise ValueError(
+            f"vmap: the function must only return Tensors, got type {type(value).__name__}"
+        )
+    mapped = _holds(value.array, level)
+    if dim is None:
+        if mapped:
+            raise ValueError(
+                "vmap: the function returned a mapped tensor where out_dims is None; give the "
+                "dimension that samples shall have in the result"
+            )
+        made_inside = type(value.edge) is Node and value.edge.seq > level.start
+        return cross("first", value, level) if made_inside else value
+    ndim = value.array.ndim + 1
+    if not -ndim <= dim < ndim:
+        raise IndexError(
+            f"vmap: out_dims={dim} is out of range for a result of {ndim - 1} dimensions per sample"
+        )
+    return cross("leave", value, level, dim % ndim)
+
+
+def _holds(array: Any, level: Level) -> bool:
+    while type(array) is Batched:
+        if array.level is level:
+            return True
+        array = array.inside
+    return False
+
+
+def vmap(
+    func: Callable[..., Any],
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    """`func`, a function of one sample, as a function of many (`torch.func.vmap`).
+
+    `in_dims` says which dimension of each argument the samples lie along (None: the same for all;
+    nested as the arguments are), `out_dims` where they go in the results. Keyword arguments are
+    mapped along dimension 0. `randomness`: random ops raise ("error"), draw anew for each sample
+    ("different") or once for all ("same"). `chunk_size`: so many samples at a time.
+
+    Ops without a batching rule run sample by sample. Raises ValueError for dimensions that do not
+    fit and RuntimeError where the function looks at values (`.item()`, `if tensor:`).
+    """
+    if randomness not in _RANDOMNESS:
+        raise RuntimeError(
+            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}"
+        )
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
+
+    @functools.wraps(func)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        leaves, dims, build, size = _mapped_dims(in_dims, args)
+        named, build_named = flatten(kwargs)
+        named_dims = [0 if isinstance(v, Tensor) else None for v in named]
+        if chunk_size is None or chunk_size >= size:
+            return once(leaves, dims, build, named, named_dims, build_named, size)
+        from workbench.tensor.functions import FUNCTIONS, raw
+
+        parts = []
+        for start in range(0, size, chunk_size):
+            count = min(chunk_size, size - start)
+
+            def piece(v: Any, d: Any, start: int = start, count: int = count) -> Any:
+                return v if d is None else raw("narrow")(v, d, start, count)
+
+            some = [piece(v, d) for v, d in zip(leaves, dims, strict=True)]
+            more = [piece(v, d) for v, d in zip(named, named_dims, strict=True)]
+            parts.append(once(some, dims, build, more, named_dims, build_named, count))
+        flat = [flatten(part)[0] for part in parts]
+        rebuild = flatten(parts[0])[1]
+        places = matched(out_dims, parts[0], "vmap: out_dims")
+        return rebuild([
+            column[0] if dim is None else FUNCTIONS[""]["cat"](list(column), dim)
+            for dim, column in zip(places, zip(*flat, strict=True), strict=True)
+        ])  # fmt: skip
+
+    def once(
+        leaves: list[Any], dims: list[Any], build: Any,
+        named: list[Any], named_dims: list[Any], build_named: Any, size: int,
+    ) -> Any:  # fmt: skip
+        nodes.watched = True
+        level = Level(size)
+        draws = _Draws(random.default_generator(), level, randomness)
+        guard = random.use(draws) if randomness else nullcontext()
+        try:
+            inside = [_enter(v, d, level) for v, d in zip(leaves, dims, strict=True)]
+            keywords = [_enter(v, d, level) for v, d in zip(named, named_dims, strict=True)]
+            with guard:
+                result = func(*build(inside), **build_named(keywords))
+            values, rebuild = flatten(result)
+            places = matched(out_dims, result, "vmap: out_dims")
+            return rebuild([_leave(v, d, level) for v, d in zip(values, places, strict=True)])
+        finally:
+            level.alive = False
+
+    return mapped
+
+
+def _enter(value: Any, dim: int | None, level: Level) -> Any:
+    if dim is None:
+        return value
+    return cross("enter", value, level, dim % value.array.ndim)
