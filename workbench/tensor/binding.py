@@ -114,7 +114,7 @@ def _compile(bound: Bound, piece: str) -> Any:
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     space: dict[str, Any] = {
         "np": np, "ndarray": np.ndarray, "Tensor": Tensor, "LEAF": LEAF,
-        "new": object.__new__, "mode": mode, "library": library, "routed": routed(bound.op),
+        "new": object.__new__, "tape_mode": mode, "library": library, "routed": routed(bound.op),
         "plain": _PLAIN,
         "constant": constant, "__name__": "workbench.tensor.generated",
         "coerce": coerce, "fixes": fixes, "same_dtype": same_dtype, "bound": bound, "op": bound.op,
@@ -232,7 +232,7 @@ def _node_source(bound: Bound, arrays: dict[str, str], fix: list[str], indent: s
     )
     wanted = " or ".join(f"e{i} is not None" for i in edges)
     return [
-        f"{indent}if ({wanted}) and mode.grad:",
+        f"{indent}if ({wanted}) and tape_mode.grad:",
         f"{indent}    t.edge = node = new(Node)",
         f"{indent}    node.kind = bound",
         f"{indent}    node.edges = ({links})",
@@ -486,7 +486,7 @@ def _sequence_tail(bound: Bound, arrays: dict[str, str]) -> list[str]:
     if bound.op.rules:
         lines += [
             f"    e0 = [x if x.edge is LEAF else x.edge for x in {name}]",
-            "    if mode.grad and any(e is not None for e in e0):",
+            "    if tape_mode.grad and any(e is not None for e in e0):",
             "        t.edge = node = new(Node)",
             "        node.kind = bound",
             "        node.edges = tuple(e0)",
