@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .ops.matrices import LinAlgError
 from .tensor import FUNCTIONS
+
+__all__ = ["LinAlgError"]
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
@@ -16,4 +19,4 @@ def __getattr__(name: str) -> Callable[..., Any]:
 
 
 def __dir__() -> list[str]:
-    return sorted(FUNCTIONS["linalg"])
+    return sorted([*FUNCTIONS["linalg"], "LinAlgError"])

@@ -14,7 +14,64 @@ def adjoint(x):
     return x.transpose(-2, -1).conj()
 
 
-THROUGH = {}
+def _symmetric(x):
+    return (x + adjoint(x)) / 2 if _known(x) else x
+
+
+def _known(x):
+    """Whether `x` is a batch of square matrices of floats: what the op takes."""
+    floats = x.is_floating_point() or x.is_complex()
+    return floats and x.ndim >= 2 and x.shape[-1] == x.shape[-2]
+
+
+def _size(x):
+    """|x|², elementwise."""
+    return x.abs() * x.abs()
+
+
+def _cholesky(call, x, **settings):
+    return call(_symmetric(x), **settings)
+
+
+def _eigh(call, x, **settings):
+    values, vectors = call(_symmetric(x), **settings)
+    return values, _size(vectors), (vectors * values.unsqueeze(-2)) @ adjoint(vectors)
+
+
+def _qr(call, x, **settings):
+    Q, R = call(x, **settings)
+    if settings.get("mode") == "r":
+        return Q, _size(R)
+    k = min(x.shape[-2:]) if x.ndim > 1 else 0
+    return _size(Q[..., :k]), _size(R), Q @ R
+
+
+def _svd(call, x, **settings):
+    U, S, Vh = call(x, **settings)
+    k = S.shape[-1]
+    Uk, Vk = U[..., :k], Vh[..., :k, :]
+    return S, _size(Uk), _size(Vk), Uk @ Vk
+
+
+def _eig(call, x):
+    values, vectors = call(x)
+    return (*_sums(values), (vectors * values.unsqueeze(-2)) @ adjoint(vectors))
+
+
+def _sums(values):
+    """Symmetric functions of the eigenvalues, which have no order."""
+    return values.sum(-1), (values * values).sum(-1), (1 / values).sum(-1)
+
+
+THROUGH = {
+    "cholesky": _cholesky,
+    "eigh": _eigh,
+    "eigvalsh": lambda call, x, **settings: call(_symmetric(x), **settings),
+    "qr": _qr,
+    "svd": _svd,
+    "eig": _eig,
+    "eigvals": lambda call, x: _sums(call(x)),
+}
 
 
 def through(op, call):
