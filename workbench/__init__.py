@@ -63,6 +63,8 @@ _LAZY = {
     "optim": ("workbench.optim", None),
     "data": ("workbench.data", None),
     "utils": ("workbench.utils", None),
+    "func": ("workbench.func", None),
+    "vmap": ("workbench.func", "vmap"),
     "network": ("workbench.network", None),
     "training": ("workbench.training", None),
     "plots": ("workbench.plots", None),
@@ -126,4 +128,4 @@ def set_rng_state(state: Tensor) -> None:
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
-    return [{"src": "labextension", "dest": "workbench"}]
+    return [{"src": "labextension", "dest": "workbench-ml"}]

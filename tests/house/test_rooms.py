@@ -19,7 +19,7 @@ ROOMS = (
 )  # fmt: skip
 
 # torch's module paths, as thin names over the rooms: (what they may reach, who may reach them).
-NAMES = ("autograd", "linalg", "fft", "special", "cuda", "utils")
+NAMES = ("autograd", "func", "linalg", "fft", "special", "cuda", "utils")
 
 # A method may open a door to a room further right when it is called: said here, with the reason.
 DOORS = {

@@ -1,5 +1,5 @@
 """Torch's module paths for things that live elsewhere here."""
 
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -25,16 +25,20 @@ from .trees import flatten, matched
 _RANDOMNESS = ("error", "different", "same")
 
 
-class _Draws(random.Generator):
+class Draws(random.Generator):
     """What ops draw from inside `vmap`: one stream for each sample, or a refusal."""
 
     def __init__(self, source: random.Generator, level: Level, randomness: str) -> None:
-        self._source = source
+        self.source = source
         self._level = level
         self._randomness = randomness
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
+        return getattr(self.source, name)
+
+    def over(self, source: random.Generator) -> Draws:
+        """The same, drawing from another generator."""
+        return Draws(source, self._level, self._randomness)
 
     def _draw(self, method: str, shape: Any, *rest: Any, before: tuple[Any, ...] = ()) -> Any:
         if self._randomness == "error":
@@ -43,7 +47,7 @@ class _Draws(random.Generator):
                 "vmap(..., randomness='same') for the same numbers in every sample or "
                 "randomness='different' for different ones."
             )
-        draw = getattr(self._source, method)
+        draw = getattr(self.source, method)
         if self._randomness == "same":
             return draw(*before, tuple(shape), *rest)
         drawn = draw(*before, (self._level.size, *shape), *rest)
@@ -65,9 +69,9 @@ class _Draws(random.Generator):
         """The integers 0 … n-1 in random order."""
         if self._randomness != "different":
             self._draw("uniform", (), np.dtype(np.float32)) if self._randomness == "error" else None
-            return self._source.permutation(n)
+            return self.source.permutation(n)
         return Batched(
-            np.stack([self._source.permutation(n) for _ in range(self._level.size)]), self._level
+            np.stack([self.source.permutation(n) for _ in range(self._level.size)]), self._level
         )
 
 
@@ -195,7 +199,7 @@ def vmap(
     ) -> Any:  # fmt: skip
         nodes.watched = True
         level = Level(size)
-        draws = _Draws(random.default_generator(), level, randomness)
+        draws = Draws(random.default_generator(), level, randomness)
         guard = random.use(draws) if randomness else nullcontext()
         try:
             inside = [_enter(v, d, level) for v, d in zip(leaves, dims, strict=True)]
