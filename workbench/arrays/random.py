@@ -29,6 +29,20 @@ class Generator:
         self._lock = threading.Lock()
         self.seed()
 
+    def branch(self) -> int:
+        """A seed for a stream of its own, to be drawn under `fork(seed)`.
+
+        The generator's own seed while nothing was drawn from it (it then moves far on, so that
+        the two streams do not meet), else a number drawn. So what starts first under `fork(seed)`
+        starts from `seed` itself, and can be started again from it.
+        """
+        with self._lock:
+            position = self.bits.bit_generator.state
+            if not position["state"]["counter"].any() and position["buffer_pos"] == 4:
+                self.bits.bit_generator.advance(1 << 128)  # type: ignore[attr-defined]
+                return self._seed
+            return int(self.bits.integers(0, 1 << 31))
+
     def manual_seed(self, seed: int) -> Generator:
         """Restart the stream at `seed` (any integer of at most 64 bits, negative ones included).
 

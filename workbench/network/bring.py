@@ -6,6 +6,8 @@ import copy
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
+
 from workbench import nn
 from workbench.arrays import random
 from workbench.tensor import no_grad
@@ -19,6 +21,8 @@ from .names import quoted
 from .shadow import clone, is_lazy, shadow
 from .spec import LayerSpec, initialise
 from .state import Value
+
+MANY = 10_000_000  # parameters; beyond, checking whether a seed still tells them takes too long
 
 LayerLike = nn.Module | LayerSpec
 """What an edit takes as a layer."""
@@ -108,6 +112,10 @@ def bring(
         tried = copy.deepcopy(module)
         _materialise(tried, inputs, 0, name)
         draft.finish.append(lambda: _materialise(module, inputs, None, name))
+        if seed is None and "initial_seed" in vars(tried):
+            seed = random.default_generator().branch()
+    elif seed is None:
+        seed = known_seed(module)
     if seed is not None:
         tried = clone(tried)
         initialise(tried, seed)
@@ -120,6 +128,21 @@ def bring(
     if tried is not module:
         draft.stand_ins[id] = tried
     return layer, seed
+
+
+def known_seed(module: nn.Module) -> int | None:
+    """The seed that gives the module's present values, where it remembers one that does."""
+    seed = getattr(module, "initial_seed", None)
+    if seed is None or sum(p.numel() for p in module.parameters()) > MANY:
+        return None
+    twin = clone(module)
+    try:
+        initialise(twin, seed)
+    except EditError:
+        return None
+    values, again = module.state_dict(), twin.state_dict()
+    same = all(np.array_equal(t.array, again[name].array) for name, t in values.items())
+    return seed if same else None
 
 
 def _dtype(context: Context, value: Value) -> Any:

@@ -13,6 +13,7 @@ from .check import whole, wholes
 from .lazy import LazyMixin
 from .module import Module
 from .parameter import Parameter, UninitializedParameter, empty
+from .start import own_stream
 
 __all__ = ["Conv1d", "Conv2d", "LazyConv1d", "LazyConv2d"]
 
@@ -88,6 +89,7 @@ class _Conv(Module):
     def _weight_shape(self) -> tuple[int, ...]:
         return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
 
+    @own_stream
     def reset_parameters(self) -> None:
         """Draw new initial values, uniform within ±1/√(inputs of one output)."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))

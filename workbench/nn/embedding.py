@@ -11,6 +11,7 @@ from . import init
 from .check import whole
 from .module import Module
 from .parameter import Parameter, empty
+from .start import own_stream
 
 __all__ = ["Embedding"]
 
@@ -66,6 +67,7 @@ class Embedding(Module):
                 )
             self.weight = Parameter(_weight, requires_grad=not _freeze)
 
+    @own_stream
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         init.normal_(self.weight)

@@ -13,6 +13,7 @@ from .check import whole
 from .lazy import LazyMixin
 from .module import Module
 from .parameter import Parameter, UninitializedParameter, empty
+from .start import own_stream
 
 __all__ = ["Bilinear", "Identity", "LazyLinear", "Linear"]
 
@@ -56,6 +57,7 @@ class Linear(Module):
             self.register_parameter("bias", None)
         self.reset_parameters()
 
+    @own_stream
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # this slope gives ±1/√fan_in
@@ -102,6 +104,7 @@ class Bilinear(Module):
             self.register_parameter("bias", None)
         self.reset_parameters()
 
+    @own_stream
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         bound = 1 / math.sqrt(self.in1_features)

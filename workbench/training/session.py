@@ -59,7 +59,15 @@ UNSEEDED = "  # made without a seed: its first weights will differ"
 
 def made_without_seed(entry: Any) -> bool:
     """Whether an edit brought a layer whose weights its line of code does not fix."""
-    return getattr(entry.edit, "seed", 0) is None
+    if getattr(entry.edit, "seed", 0) is not None:
+        return False
+    layer = getattr(entry.edit, "layer", None) or getattr(entry.edit, "new", None)
+    inner = layer.modules() if hasattr(layer, "modules") else ()
+    return any(
+        hasattr(module, "initial_seed") or not hasattr(module, "reset_parameters")
+        for module in inner
+        if any(True for _ in module.parameters(recurse=False))
+    )
 
 
 def network_code(network: Any) -> tuple[str | None, tuple[str, ...]]:
