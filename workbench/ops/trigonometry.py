@@ -85,3 +85,55 @@ def atanh(xp, input, /):
 
 
 atanh.vjp(input=lambda F, g, input: g / F.conj(1 - input * input))
+
+
+@op(inplace=True, ufunc="sin", dtype="float", samples=unary(), expr="sin(x)")
+def sin(xp, input, /):
+    """Sine of angles in radians."""
+    return xp.sin(input)
+
+
+sin.vjp(input=lambda F, g, input: g * F.conj(F.cos(input)))
+
+
+@op(inplace=True, ufunc="cos", dtype="float", samples=unary(), expr="cos(x)")
+def cos(xp, input, /):
+    """Cosine of angles in radians."""
+    return xp.cos(input)
+
+
+cos.vjp(input=lambda F, g, input: -g * F.conj(F.sin(input)))
+
+
+@op(inplace=True, ufunc="tan", dtype="float", samples=unary(-1, 1), expr="tan(x)")
+def tan(xp, input, /):
+    """Tangent of angles in radians."""
+    return xp.tan(input)
+
+
+tan.vjp(input=lambda F, g, out: g * F.conj(out * out + 1))
+
+
+@op(
+    inplace=True,
+    ufunc="arctan",
+    dtype="float",
+    samples=unary(),
+    aliases=("arctan",),
+    expr="atan(x)",
+)
+def atan(xp, input, /):
+    """Inverse tangent, in radians."""
+    return xp.arctan(input)
+
+
+atan.vjp(input=lambda F, g, input: g / F.conj(input * input + 1))
+
+
+@op(inplace=True, ufunc="tanh", dtype="float", samples=unary(), expr="tanh(x)")
+def tanh(xp, input, /):
+    """Hyperbolic tangent."""
+    return xp.tanh(input)
+
+
+tanh.vjp(input=lambda F, g, out: g * F.conj(1 - out * out))

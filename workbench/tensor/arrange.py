@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .compose import reshape
 from .create import arange, as_shape
 from .functions import METHODS, function, raw
 from .indexing import getitem
+from .reshaping import reshape
 from .tensor import Tensor, wrap
 
 _cat, _unsqueeze, _expand, _permute = (raw(n) for n in ("cat", "unsqueeze", "expand", "permute"))

@@ -209,7 +209,7 @@ def reachable(roots: Sequence[Any], targets: set[int]) -> set[int]:
 
 
 def _cast(g: Any, dtype: np.dtype, taped: bool) -> Any:
-    """A gradient in its tensor's dtype: a real part, or one that met a wider constant, may differ."""
+    """A gradient in its tensor's dtype: a real part, or one that met a wider constant, differs."""
     return (_taped_space() if taped else raw_space(g)).cast(g, dtype)
 
 

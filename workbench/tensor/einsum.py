@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .compose import reshape
 from .functions import function, raw
+from .reshaping import reshape
 from .tensor import Tensor
 
 _permute, _matmul, _sum = raw("permute"), raw("matmul"), raw("sum")

@@ -148,7 +148,8 @@ class Tensor:
         except IndexError:
             n = max(self.array.ndim, 1)
             raise IndexError(
-                f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+                f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got "
+                f"{dim})"
             ) from None
 
     def numel(self) -> int:
