@@ -113,7 +113,7 @@ def _has_nan(g: Any) -> bool:
 
 
 class set_detect_anomaly:  # noqa: N801 - torch spells it so
-    """Switch anomaly detection on or off: at once when called, until the block ends when used as one."""
+    """Switch anomaly detection on or off: at once when called, for the block when used as one."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self._before = (on, globals()["check_nan"])
@@ -132,7 +132,7 @@ class set_detect_anomaly:  # noqa: N801 - torch spells it so
 
 
 class detect_anomaly:  # noqa: N801 - torch spells it so
-    """Within the block, a nan gradient or an error in `backward` shows its line of the forward pass.
+    """Within the block, a nan or an error in `backward` shows its line of the forward pass.
 
     The forward pass has to run inside too. Slow: every op notes its callers.
     """

@@ -214,7 +214,7 @@ def checkpoint_sequential(
     use_reentrant: bool | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Run a Sequential (or a list of functions) in `segments` parts, checkpointing all but the last."""
+    """Run a Sequential (or a list of functions) in `segments` parts, checkpointed but the last."""
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
@@ -230,10 +230,10 @@ def checkpoint_sequential(
 
         return part
 
-    size, end = len(steps) // segments, -1
+    size, end, value = len(steps) // segments, -1, input
     for start in range(0, size * (segments - 1), size):
         end = start + size - 1
-        input = checkpoint(
-            run(start, end), input, use_reentrant=use_reentrant, preserve_rng_state=preserve
+        value = checkpoint(
+            run(start, end), value, use_reentrant=use_reentrant, preserve_rng_state=preserve
         )
-    return run(end + 1, len(steps) - 1)(input)
+    return run(end + 1, len(steps) - 1)(value)

@@ -269,7 +269,7 @@ def refuse_write() -> VmapError:
     """The error for a write of a mapped value into a tensor that is not mapped."""
     return VmapError(
         "vmap: an in-place write puts a value of each sample into a tensor that all samples share. "
-        "Make the target from a mapped tensor (x.new_zeros, wb.zeros_like), or pass it with in_dims."
+        "Make the target from a mapped tensor (wb.zeros_like), or pass it with in_dims."
     )
 
 
@@ -374,7 +374,7 @@ def each(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return stacked(results, level)
 
 
-# -- NumPy functions with a faster way than sample by sample -----------------------------------------
+# -- NumPy functions with a faster way than sample by sample ---------------------------------------
 
 
 def _like(function: Any) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from workbench.tensor.mode import mode
 from workbench.tensor.node import LEAF, Node, make_node
 from workbench.tensor.tensor import Tensor, wrap
+
 from .batched import Batched, Level, broadcast, is_at
 
 

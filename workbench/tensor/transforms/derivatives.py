@@ -299,9 +299,14 @@ class _Linear:
         again = mode.grad and (self.outside or any(t.edge is not None for t in given))
         return list(
             engine_grad(
-                [g for g, _ in rows], self.slots, [t for _, t in rows], retain_graph=retain,
-                create_graph=again, allow_unused=True, materialize_grads=True,
-            )  # fmt: skip
+                [g for g, _ in rows],
+                self.slots,
+                [t for _, t in rows],
+                retain_graph=retain,
+                create_graph=again,
+                allow_unused=True,
+                materialize_grads=True,
+            )
         )
 
     def strip(self, tree: Any) -> Any:
@@ -412,7 +417,7 @@ def jacrev(
         made = vjp(partial, *chosen, has_aux=has_aux)
         output, pull = made[0], made[1]
         values, build_out = flatten(output)
-        leaves, build_in = flatten(tuple(chosen))
+        build_in = flatten(tuple(chosen))[1]
 
         def row(*cotangents: Any) -> list[Any]:
             return flatten(pull(build_out(list(cotangents))))[0]

@@ -17,7 +17,6 @@ from workbench.ops.declare import Op
 from .batched import (
     Batched,
     Level,
-    broadcast,
     is_at,
     refuse_write,
     sample,
@@ -56,7 +55,7 @@ class Call:
         return tuple(self.values[i].shape)
 
     def spread(self, i: int) -> Any:
-        """Operand `i` with the hidden dimension in front (repeated without a copy if not mapped)."""
+        """Operand `i` with the hidden dimension in front; repeated without a copy if not mapped."""
         value = self.values[i]
         return None if value is None else spread(value, self.level)
 
@@ -110,8 +109,10 @@ def apply(op: Op, values: Any) -> Any:
         for v in values[:count]
     ]
     call = Call(op, level, operands, settings)
+    from . import rules_nn  # registers the rest
     from .rules import RULES
 
+    assert rules_nn
     rule = RULES.get(op.name)
     result = None if rule is None else rule(call)
     if result is None:
@@ -180,8 +181,3 @@ def written_at(target: Any, index: tuple[Any, ...], value: Any) -> None:
             inside[i] = held
         else:
             inside[i : i + 1].reshape(())[where] = held
-
-
-def over_all(level: Level, value: Any) -> Any:
-    """`value` with the hidden dimension in front."""
-    return value.inside if is_at(value, level) else broadcast(value, level.size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -79,7 +79,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             "enter_dual_level() first."
         )
     if tensor.array.dtype.kind not in "fcV":
-        raise ValueError(f"Expected primal to be floating point or complex, but got: {tensor.dtype}")
+        raise ValueError(
+            f"Expected primal to be floating point or complex, but got: {tensor.dtype}"
+        )
     if tensor.array.shape != tangent.array.shape or tensor.array.dtype != tangent.array.dtype:
         raise RuntimeError(
             f"Expected tangent of shape {list(tensor.array.shape)} and dtype {tensor.dtype}, got "
@@ -122,5 +124,3 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
             materialize_grads=True,
         )  # fmt: skip
     return UnpackedDualTensor(wrap(tensor.array), found)
-
-

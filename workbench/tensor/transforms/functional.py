@@ -147,9 +147,13 @@ def _transposed(
         return [wrap(np.zeros_like(o.array)) for o in outputs]
     return list(
         engine_grad(
-            [g for g, _ in rows], slots, [v for _, v in rows], create_graph=create_graph,
-            allow_unused=True, materialize_grads=True,
-        )  # fmt: skip
+            [g for g, _ in rows],
+            slots,
+            [v for _, v in rows],
+            create_graph=create_graph,
+            allow_unused=True,
+            materialize_grads=True,
+        )
     )
 
 
@@ -228,9 +232,7 @@ def _jacobian_rows(
             else wrap(np.zeros((0, *t.array.shape), t.array.dtype))
             for k, t in enumerate(args)
         ]
-    return [
-        raw("reshape")(c, (*shape, *t.array.shape)) for c, t in zip(columns, args, strict=True)
-    ]
+    return [raw("reshape")(c, (*shape, *t.array.shape)) for c, t in zip(columns, args, strict=True)]
 
 
 def _scalar(func: Func, name: str) -> Func:

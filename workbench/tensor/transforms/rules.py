@@ -6,7 +6,6 @@ included), or None to be done sample by sample.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +34,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-# -- elementwise ---------------------------------------------------------------------------------
+# -- elementwise ----------------------------------------------------------------------------------
 
 
 def elementwise(call: Call) -> Any:
@@ -43,12 +42,13 @@ def elementwise(call: Call) -> Any:
     return call.run(*aligned(call.values, call.level))
 
 
+_ELEMENTWISE = ("elementwise", "compare", "blend", "trigonometry", "exponentials")  # files of ops
 _WITH_DIMS = {"dim", "dims", "axis", "axes", "index", "shape", "n"}
 
 for _op in OPS.values():
     _plain = _op.shape is None and not (_op.sequence or _op.view or _op.returns or _op.aux)
     _plain = _plain and not _op.random and not _WITH_DIMS & {p.name for p in _op.settings}
-    if _plain and (_op.family in ("elementwise", "compare") or _op.ufunc is not None):
+    if _plain and (_op.family in _ELEMENTWISE or _op.ufunc is not None):
         RULES[_op.name] = elementwise
 
 rule(
@@ -58,7 +58,7 @@ rule(
 )(elementwise)  # fmt: skip
 
 
-# -- shapes ----------------------------------------------------------------------------------------
+# -- shapes ---------------------------------------------------------------------------------------
 
 
 @rule("reshape", "view_as_shape")
@@ -170,7 +170,42 @@ def _triangle(call: Call) -> Any:
     return call.run(call.spread(0)) if call.ndim() >= 2 else None
 
 
-# -- reductions ----------------------------------------------------------------------------------
+@rule("roll")
+def _roll(call: Call) -> Any:
+    dims, n = call.settings["dims"], call.ndim()
+    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    if not n or not dims:
+        return None
+    return call.run(call.spread(0), dims=tuple(axis(d, n) + 1 for d in dims))
+
+
+@rule("diagonal", "diagonal_backward")
+def _diagonal(call: Call) -> Any:
+    settings = dict(call.settings)
+    n = len(settings["shape"]) if "shape" in settings else call.ndim()
+    if n < 2:
+        return None
+    for name in ("dim1", "dim2"):
+        settings[name] = axis(settings[name], n) + 1
+    if "shape" in settings:
+        settings["shape"] = (call.size, *settings["shape"])
+    return call.run(call.spread(0), **settings)
+
+
+@rule("fft_c2c", "fft_r2c", "fft_c2r")
+def _fft(call: Call) -> Any:
+    dims, n = call.settings["dims"], call.ndim()
+    if not n or not isinstance(dims, (tuple, list)):
+        return None
+    return call.run(call.spread(0), dims=tuple(axis(d, n) + 1 for d in dims))
+
+
+@rule("fft_fit")
+def _fft_fit(call: Call) -> Any:
+    return call.run(call.spread(0), shape=(call.size, *call.settings["shape"]))
+
+
+# -- reductions -----------------------------------------------------------------------------------
 
 
 @rule("sum", "mean", "variance", "prod", "amax", "amin", "all", "any", "logsumexp", "nansum")
@@ -203,215 +238,7 @@ def _along(call: Call) -> Any:
     return call.run(x, dim=axis(call.settings["dim"], n) + 1)
 
 
-# -- matrix products -----------------------------------------------------------------------------
-
-
-@rule("matmul")
-def _matmul(call: Call) -> Any:
-    n, m = call.ndim(0), call.ndim(1)
-    if n == 0 or m == 0:
-        return None  # whose error says what is wrong
-    x, y = call.inside(0), call.inside(1)
-    if call.mapped(0) and not call.mapped(1) and m <= 2:
-        if n == 1 and m == 2:
-            return call.run(x, y)  # rows of one product
-        return call.run(x, y) if n > 1 else call.run(x, y)
-    if call.mapped(1) and not call.mapped(0) and n <= 2 and m == 1:
-        out = call.run(y, x.T if n == 2 else x)  # the mapped vectors as rows
-        return out
-    # sides of 1 so that both are stacks of matrices with equally many leading sides
-    x = _as_matrices(call, 0, front=True)
-    y = _as_matrices(call, 1, front=False)
-    lead = max(n, 2) if n > m else max(m, 2)
-    out = call.run(_lead(x, call.mapped(0), lead), _lead(y, call.mapped(1), lead))
-    if n == 1:
-        out = out[..., 0, :] if m > 1 else out[..., 0, :]
-    return out[..., 0] if m == 1 else out
-
-
-def _as_matrices(call: Call, i: int, *, front: bool) -> Any:
-    x = call.inside(i)
-    if call.ndim(i) > 1:
-        return x
-    return x[..., None, :] if front else x[..., :, None]
-
-
-def _lead(x: Any, mapped: bool, ndim: int) -> Any:
-    missing = ndim + mapped - x.ndim
-    if not mapped or missing <= 0:
-        return x
-    return x.reshape(x.shape[:1] + (1,) * missing + x.shape[1:])
-
-
-@rule("linear")
-def _linear(call: Call) -> Any:
-    if call.ndim(0) == 0:
-        return None
-    x, weight, bias = call.values
-    if not call.mapped(1) and (bias is None or not call.mapped(2)):
-        return call.run(call.spread(0), weight, bias)
-    x, w = call.inside(0), call.inside(1)
-    if call.ndim(0) == 1:
-        x = x[..., None, :]
-    n = max(call.ndim(0), 2)
-    flipped = w.swapaxes(-1, -2)
-    if call.mapped(1):
-        flipped = _lead(flipped, True, n)
-    out = call.run(x, flipped, name="matmul")
-    if call.ndim(0) == 1:
-        out = out[..., 0, :]
-    if bias is not None:
-        b = call.inside(2)
-        out = out + (b.reshape(b.shape[:1] + (1,) * (out.ndim - 2) + b.shape[1:])
-                     if call.mapped(2) else b)  # fmt: skip
-    if out.shape[0] != call.size or out.ndim != call.ndim(0) + 1:
-        return np.broadcast_to(out, (call.size, *out.shape))
-    return out
-
-
-# -- convolution: samples become batch entries, or groups where the weights differ -----------------
-
-
-def _pull(x: Any, dim: int) -> Any:
-    """Fold the first dimension of `x` into its dimension `dim` (counted without the first)."""
-    moved = np.moveaxis(x, 0, dim)
-    shape = moved.shape
-    return moved.reshape((*shape[:dim], shape[dim] * shape[dim + 1], *shape[dim + 2 :]))
-
-
-def _push(x: Any, dim: int, size: int) -> Any:
-    """Undo `_pull`: a first dimension of `size` out of dimension `dim`."""
-    shape = x.shape
-    split = x.reshape((*shape[:dim], size, shape[dim] // max(size, 1), *shape[dim + 1 :]))
-    return np.moveaxis(split, dim, 0)
-
-
-@rule("conv2d", "conv1d", "conv3d")
-def _conv(call: Call) -> Any:
-    if call.ndim(0) not in (3, 4, 5) or call.size == 0:
-        return None
-    bias = call.values[2]
-    if not call.mapped(1):
-        if bias is not None and call.mapped(2):
-            return None
-        out = call.run(_pull(call.spread(0), 0), call.values[1], bias)
-        return _push(out, 0, call.size)
-    x = _pull(call.spread(0), 1)
-    groups = call.settings["groups"] * call.size
-    b = None if bias is None else _pull(call.spread(2), 0)
-    return _push(call.run(x, _pull(call.spread(1), 0), b, groups=groups), 1, call.size)
-
-
-@rule("conv2d_input", "conv1d_input", "conv3d_input")
-def _conv_input(call: Call) -> Any:
-    shape, size = tuple(call.settings["shape"]), call.size
-    if size == 0:
-        return None
-    if not call.mapped(1):
-        folded = (shape[0] * size, *shape[1:])
-        return _push(call.run(_pull(call.spread(0), 0), call.values[1], shape=folded), 0, size)
-    wide = (shape[0], shape[1] * size, *shape[2:])
-    groups = call.settings["groups"] * size
-    out = call.run(_pull(call.spread(0), 1), _pull(call.spread(1), 0), shape=wide, groups=groups)
-    return _push(out, 1, size)
-
-
-@rule("conv2d_weight", "conv1d_weight", "conv3d_weight")
-def _conv_weight(call: Call) -> Any:
-    shape, size = tuple(call.settings["shape"]), call.size
-    if size == 0:
-        return None
-    groups = call.settings["groups"] * size
-    x, other = _pull(call.spread(0), 1), _pull(call.spread(1), 1)
-    out = call.run(x, other, shape=(shape[0] * size, *shape[1:]), groups=groups)
-    return _push(out, 0, size)
-
-
-# -- ops over (N, C, …) that treat each N alone ------------------------------------------------------
-
-
-@rule("max_pool2d", "max_unpool_taps", "max_pool_taps", "avg_pool2d", "avg_unpool2d")
-def _fold(call: Call) -> Any:
-    if any(v.ndim != 4 for v in call.values):
-        return None
-    settings = {}
-    if "shape" in call.settings:
-        n, *rest = call.settings["shape"]
-        settings["shape"] = (n * call.size, *rest)
-    folded = [_pull(call.spread(i), 0) for i in range(len(call.values))]
-    return _push(call.run(*folded, **settings), 0, call.size) if call.size else None
-
-
-@rule("adaptive_avg_pool2d", "adaptive_avg_unpool2d")
-def _adaptive(call: Call) -> Any:
-    n, x = call.ndim(), call.spread(0)
-    settings: dict[str, Any] = {}
-    if n == 3:
-        if "shape" in call.settings:
-            settings["shape"] = (call.size, *call.settings["shape"])
-        return call.run(x, **settings)
-    if n != 4 or not call.size:
-        return None
-    if "shape" in call.settings:
-        first, *rest = call.settings["shape"]
-        settings["shape"] = (first * call.size, *rest)
-    return _push(call.run(_pull(x, 0), **settings), 0, call.size)
-
-
-# -- normalisation ---------------------------------------------------------------------------------
-
-
-@rule("native_layer_norm")
-def _layer_norm(call: Call) -> Any:
-    x, n = call.spread(0), call.ndim(0)
-    affine = []
-    for i in (1, 2):
-        value = call.values[i]
-        if value is not None and call.mapped(i):
-            held = call.inside(i)
-            value = held.reshape(held.shape[:1] + (1,) * (n - value.ndim) + held.shape[1:])
-        affine.append(value)
-    shape = tuple(call.settings["normalized_shape"])
-    if call.shape(0)[n - len(shape) :] != shape or not shape:
-        return None
-    return call.run(x, *affine)
-
-
-@rule("batch_norm_train")
-def _batch_norm(call: Call) -> Any:
-    if call.settings.get("stats") is not None:
-        from .batched import VmapError
-
-        raise VmapError(
-            "vmap: batch normalisation in training mode would write its running statistics once "
-            "per sample. Use BatchNorm(track_running_stats=False), GroupNorm, or .eval()."
-        )
-    size = call.size
-    if size == 0:
-        return None
-    rest = [None if call.values[i] is None else _pull(call.spread(i), 0) for i in (1, 2)]
-    results = call.run(_pull(call.spread(0), 1), *rest)
-    return tuple(_push(r, 1, size) for r in results)
-
-
-@rule("native_dropout")
-def _dropout(call: Call) -> Any:
-    # the draw is the generator's matter (see vmap's randomness): here it is arithmetic
-    from workbench.arrays import random
-
-    x, p, shape = call.spread(0), call.settings["p"], call.settings["broadcast"]
-    wanted = call.shape() if shape is None else tuple(shape)
-    drawn = random.default_generator().uniform(wanted, np.dtype(np.float32))
-    keep = drawn >= p
-    mask = keep.astype(x.dtype) * x.dtype.type(0.0 if p >= 1 else 1 / (1 - p))
-    from .batched import is_at, spread
-
-    held = spread(mask, call.level)
-    full = np.broadcast_to(held, x.shape) if not is_at(mask, call.level) else held
-    return x * full, full
-
-
-# -- indexing ----------------------------------------------------------------------------------------
+# -- indexing -------------------------------------------------------------------------------------
 
 
 def _has_arrays(index: tuple[Any, ...]) -> bool:
@@ -496,122 +323,3 @@ def _gather_backward(call: Call) -> Any:
         return None
     where = axis(call.settings["dim"], len(shape)) + 1
     return call.run(call.spread(0), call.spread(1), shape=(call.size, *shape), dim=where)
-
-
-# -- embeddings: samples get their own rows of one tall table ------------------------------------------
-
-
-def _own_rows(indices: Any, rows: int, size: int) -> Any:
-    offset = np.arange(size).reshape((size,) + (1,) * (indices.ndim - 1)) * rows
-    return indices + offset
-
-
-@rule("embedding_lookup")
-def _embedding(call: Call) -> Any:
-    if not call.mapped(1):
-        return call.run(call.inside(0), call.values[1])
-    return None
-
-
-@rule("embedding_backward")
-def _embedding_backward(call: Call) -> Any:
-    if call.settings["padding_idx"] is not None or not call.size:
-        return None
-    rows, width = call.settings["shape"]
-    flat = _own_rows(call.spread(1), rows, call.size)
-    out = call.run(call.spread(0), flat, shape=(rows * call.size, width))
-    return out.reshape(call.size, rows, width)
-
-
-# -- losses over classes: samples become batch entries, then are reduced apart -------------------------
-
-
-def _folded(call: Call, i: int, classes_in_front: bool) -> Any:
-    """Operand `i` with samples as batch entries; without a batch dimension they become it."""
-    x = call.spread(i)
-    unbatched = call.ndim(0 if classes_in_front else i) == (1 if classes_in_front else 0)
-    return x if unbatched else x.reshape((x.shape[0] * x.shape[1], *x.shape[2:]))
-
-
-@rule("softmax_cross_entropy")
-def _cross_entropy(call: Call) -> Any:
-    x, target = call.spread(0), call.spread(1)
-    n, size = call.ndim(0), call.size
-    if n == 0 or call.ndim(1) != max(n - 2, 0) + (n > 1) or not call.size:
-        return None
-    if n > 1:
-        x, target = _pull(x, 0), _pull(target, 0)
-    losses, probability = call.run(x, target, reduction="none")
-    if n > 1:
-        losses, probability = _push(losses, 0, size), _push(probability, 0, size)
-        target = _push(target, 0, size)
-    return _reduced(call, losses, target, None), probability
-
-
-def _reduced(call: Call, losses: Any, target: Any, weights: Any) -> Any:
-    reduction = call.settings["reduction"]
-    if reduction == "none":
-        return losses
-    rest = tuple(range(1, losses.ndim))
-    total = losses.sum(axis=rest) if rest else losses
-    if reduction == "sum":
-        return total
-    if weights is None:
-        weights = (target != call.settings["ignore_index"]).astype(losses.dtype)
-    count = weights.sum(axis=rest) if rest else weights
-    return total / count
-
-
-@rule("nll")
-def _nll(call: Call) -> Any:
-    n, size = call.ndim(0), call.size
-    if n == 0 or not size or (call.values[2] is not None and call.mapped(2)):
-        return None
-    x, target, weight = call.spread(0), call.spread(1), call.values[2]
-    if n > 1:
-        x, target = _pull(x, 0), _pull(target, 0)
-    losses = call.run(x, target, weight, reduction="none")
-    weights = None
-    if weight is not None:
-        counted = target != call.settings["ignore_index"]
-        weights = weight[target * counted] * counted
-    if n > 1:
-        losses, target = _push(losses, 0, size), _push(target, 0, size)
-        weights = None if weights is None else _push(weights, 0, size)
-    return _reduced(call, losses, target, weights)
-
-
-@rule("nll_backward")
-def _nll_backward(call: Call) -> Any:
-    shape, size = tuple(call.settings["shape"]), call.size
-    if not size or (call.values[2] is not None and call.mapped(2)):
-        return None
-    g, target, weight = call.spread(0), call.spread(1), call.values[2]
-    g = g.reshape(g.shape + (1,) * (target.ndim - g.ndim))
-    if call.settings["reduction"] == "mean":
-        counted = target != call.settings["ignore_index"]
-        weights = counted.astype(g.dtype) if weight is None else weight[target * counted] * counted
-        rest = tuple(range(1, target.ndim))
-        g = g / (weights.sum(axis=rest, keepdims=True) if rest else weights)
-    g = np.broadcast_to(g, target.shape)
-    if len(shape) == 1:
-        return call.run(g, target, weight, shape=(size, *shape), reduction="none")
-    wide = (shape[0] * size, *shape[1:])
-    out = call.run(_pull(g, 0), _pull(target, 0), weight, shape=wide, reduction="none")
-    return _push(out, 0, size)
-
-
-@rule("nll_scale")
-def _nll_scale(call: Call) -> Any:
-    g, target = call.spread(0), call.spread(1)
-    g = g.reshape(g.shape + (1,) * (target.ndim - g.ndim))
-    weights = (target != call.settings["ignore_index"]).astype(g.dtype)
-    if call.settings["reduction"] == "mean":
-        rest = tuple(range(1, target.ndim))
-        weights = weights / (weights.sum(axis=rest, keepdims=True) if rest else weights)
-    return g * weights
-
-
-def sides(shape: Any) -> int:
-    """The number of elements of a shape."""
-    return math.prod(shape)

@@ -86,7 +86,9 @@ def functional_call(
         for part in parameter_and_buffer_dicts:
             twice = sorted(set(values) & set(part))
             if twice:
-                raise ValueError(f"{twice} appeared in multiple dictionaries; behavior is ambiguous")
+                raise ValueError(
+                    f"{twice} appeared in multiple dictionaries; behavior is ambiguous"
+                )
             values.update(part)
     given = () if args is None else args if isinstance(args, tuple) else (args,)
     with swapped(module, values, tie_weights=tie_weights, strict=strict):
@@ -102,7 +104,9 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[s
     if not models:
         raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
     if len({bool(m.training) for m in models}) > 1:
-        raise RuntimeError("stack_module_state: Expected all models to have the same training mode.")
+        raise RuntimeError(
+            "stack_module_state: Expected all models to have the same training mode."
+        )
     if len({type(m) for m in models}) > 1:
         raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
     parameters = [dict(m.named_parameters()) for m in models]

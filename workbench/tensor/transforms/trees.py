@@ -14,7 +14,9 @@ def flatten(tree: Any) -> tuple[list[Any], Build]:
     """The leaves in order, and a function that builds the same tree on other leaves."""
     if isinstance(tree, dict):
         keys = list(tree)
-        return _branch([tree[k] for k in keys], lambda parts: type(tree)(zip(keys, parts, strict=True)))
+        return _branch(
+            [tree[k] for k in keys], lambda parts: type(tree)(zip(keys, parts, strict=True))
+        )
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return _branch(list(tree), lambda parts: type(tree)(*parts))
     if isinstance(tree, (tuple, list)):

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from workbench.ops import OPS
-
 from workbench.tensor.node import Node
+
 from .batched import VmapError, np_array, sample, stacked, top_level
 from .dispatch import call_op
 

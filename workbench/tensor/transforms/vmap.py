@@ -67,8 +67,9 @@ class Draws(random.Generator):
 
     def permutation(self, n: int) -> Any:
         """The integers 0 … n-1 in random order."""
-        if self._randomness != "different":
-            self._draw("uniform", (), np.dtype(np.float32)) if self._randomness == "error" else None
+        if self._randomness == "error":
+            self._draw("permutation", ())  # which refuses
+        if self._randomness == "same":
             return self.source.permutation(n)
         return Batched(
             np.stack([self.source.permutation(n) for _ in range(self._level.size)]), self._level
@@ -97,8 +98,8 @@ def _mapped_dims(in_dims: Any, args: tuple[Any, ...]) -> tuple[list[Any], list[A
         n = leaf.array.ndim
         if not -n <= dim < n:
             raise ValueError(
-                f"vmap: Got in_dim={dim} for input {i}, a Tensor of dimensionality {n}, so expected "
-                f"in_dim to satisfy {-n} <= in_dim < {n}"
+                f"vmap: Got in_dim={dim} for input {i}, a Tensor of dimensionality {n}, so "
+                f"expected in_dim to satisfy {-n} <= in_dim < {n}"
             )
         sizes.add(leaf.array.shape[dim])
     if not sizes:
@@ -161,7 +162,8 @@ def vmap(
     """
     if randomness not in _RANDOMNESS:
         raise RuntimeError(
-            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}"
+            "Only allowed values for randomness are 'error', 'different', or 'same'. Got "
+            f"{randomness}"
         )
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
