@@ -1,8 +1,7 @@
-"""Factorisations: Cholesky, QR, singular values, eigenvalues, the exponential.
+"""Factorisations: Cholesky, QR, singular values.
 
 Gradient formulas: M. B. Giles (2008); S. F. Walter and L. Lehmann (2010) for QR; J. Townsend,
-"Differentiating the singular value decomposition" (2016); C. Boeddeker et al., "On the computation
-of complex-valued gradients" (2017) for eigenvectors.
+"Differentiating the singular value decomposition" (2016).
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from .matrices import (
     rows,
     taken,
     transposed,
+    unconverged,
     well,
 )
 from .samples import Sample
-from .solve import square_errors
 
 # -- Cholesky --------------------------------------------------------------------------------------
 
@@ -209,16 +208,9 @@ def _svd_errors(make):
     yield Sample(make.ints(2, 2))
 
 
-def _unconverged(name, error):
-    return LinAlgError(
-        f"linalg.{name}: The algorithm failed to converge because the input matrix contained "
-        f"non-finite values or is ill-conditioned ({error})."
-    )
-
-
 def _finite(xp, name, A):
     if not xp.isfinite(A).all():
-        raise _unconverged(name, "nan or inf in the input")
+        raise unconverged(name, "nan or inf in the input")
 
 
 @op(
@@ -245,7 +237,7 @@ def svd(xp, A, /, full_matrices=True, driver=None):
     try:
         U, S, Vh = xp.linalg.svd(A, full_matrices=full_matrices)
     except np.linalg.LinAlgError as error:
-        raise _unconverged("svd", error) from None
+        raise unconverged("svd", error) from None
     return U, S, Vh
 
 
@@ -315,7 +307,7 @@ def svdvals(xp, A, /, driver=None):
     try:
         return xp.linalg.svd(A, compute_uv=False)
     except np.linalg.LinAlgError as error:
-        raise _unconverged("svdvals", error) from None
+        raise unconverged("svdvals", error) from None
 
 
 def _svdvals_rule(F, g, A):
@@ -324,281 +316,3 @@ def _svdvals_rule(F, g, A):
 
 
 svdvals.vjp(A=_svdvals_rule)
-
-
-# -- eigenvalues of Hermitian matrices -------------------------------------------------------------
-
-
-def _hermitian(make, *shape):
-    base = well(make, *shape)
-    if base.dtype.kind not in "fcV":
-        return base
-    wide = base.astype(np.result_type(base.dtype if base.dtype.kind != "V" else "f4", np.float32))
-    return ((wide + np.swapaxes(wide, -1, -2).conj()) / 2).astype(make.dtype)
-
-
-def _hermitian_samples(make):
-    for shape in taken(make, (3, 3), (1, 1), (2, 3, 3), (0, 0), (0, 2, 2)):
-        yield Sample(_hermitian(make, *shape))
-    yield Sample(_hermitian(make, 3, 3), UPLO="U")
-
-
-def _hermitian_errors(make):
-    yield Sample(make(2, 3))
-    yield Sample(make(3))
-    yield Sample(make(2, 2), UPLO="X")
-
-
-def _check_uplo(UPLO):
-    if UPLO not in ("L", "U", "l", "u"):
-        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return UPLO.upper()
-
-
-@op(
-    namespace="linalg",
-    method=False,
-    accepts="fc",
-    halves=False,
-    returns=("eigenvalues", "eigenvectors"),
-    differentiable=("eigenvalues", "eigenvectors"),
-    shape=lambda input: (input[:-1], input),
-    samples=_hermitian_samples,
-    errors=_hermitian_errors,
-)
-def eigh(xp, input, /, UPLO="L"):
-    """Eigenvalues (real, ascending) and vectors (columns) of Hermitian matrices (*, n, n).
-
-    Only the lower triangle is read ("U": the upper). Raises LinAlgError where the iteration does
-    not converge.
-    """
-    check_square("eigh", input)
-    UPLO = _check_uplo(UPLO)
-    if input.size == 0:
-        return xp.zeros(input.shape[:-1], input.real.dtype), input.copy()
-    try:
-        values, vectors = xp.linalg.eigh(input, UPLO)
-    except np.linalg.LinAlgError as error:
-        raise _unconverged("eigh", error) from None
-    return values, vectors
-
-
-def _eigh_rule(F, g, eigenvalues, eigenvectors):
-    g_values, g_vectors = g
-    V, Vh = eigenvectors, adjoint(F, eigenvectors)
-    inner = F.matmul(Vh, g_vectors)
-    if is_complex(V) and not F.taped:
-        check_phase(F, "linalg_eigh_backward", F.matrix_diagonal(inner).imag)
-    inner = over_gaps(F, inner, columns(F, eigenvalues) - rows(F, eigenvalues))
-    return F.matmul(F.matmul(V, inner + F.matrix_diag(g_values)), Vh)
-
-
-eigh.vjp(input=_eigh_rule)
-
-
-@op(
-    namespace="linalg",
-    method=False,
-    accepts="fc",
-    halves=False,
-    shape=lambda input: input[:-1],
-    samples=_hermitian_samples,
-    errors=_hermitian_errors,
-)
-def eigvalsh(xp, input, /, UPLO="L"):
-    """Eigenvalues (real, ascending) of Hermitian matrices (*, n, n); one triangle is read."""
-    check_square("eigvalsh", input)
-    UPLO = _check_uplo(UPLO)
-    if input.size == 0:
-        return xp.zeros(input.shape[:-1], input.real.dtype)
-    try:
-        return xp.linalg.eigvalsh(input, UPLO)
-    except np.linalg.LinAlgError as error:
-        raise _unconverged("eigvalsh", error) from None
-
-
-def _eigvalsh_rule(F, g, input, UPLO):
-    _, V = F.eigh(input, UPLO)
-    return F.matmul(V * columns(F, g), adjoint(F, V))
-
-
-eigvalsh.vjp(input=_eigvalsh_rule)
-
-
-# -- eigenvalues of general matrices ---------------------------------------------------------------
-
-
-def _general_samples(make):
-    for shape in taken(make, (3, 3), (1, 1), (2, 3, 3), (0, 0), (0, 2, 2)):
-        yield Sample(well(make, *shape))
-    if make.dtype.kind in "fc":
-        turn = np.array([[0.3, -1.0], [1.0, 0.2]])  # a pair of complex eigenvalues
-        yield Sample(turn.astype(make.dtype))
-
-
-def _general_errors(make):
-    yield Sample(make(2, 3))
-    yield Sample(make(3))
-    yield Sample(np.full((2, 2), np.nan))
-
-
-def _complex_dtype(input):
-    return np.result_type(input.dtype, np.complex64)
-
-
-@op(
-    namespace="linalg",
-    method=False,
-    accepts="fc",
-    halves=False,
-    returns=("eigenvalues", "eigenvectors"),
-    differentiable=("eigenvalues", "eigenvectors"),
-    aux=("was_real",),
-    shape=lambda input: (input[:-1], input),
-    samples=_general_samples,
-    errors=_general_errors,
-)
-def eig(xp, input, /):
-    """Eigenvalues and vectors (columns of length 1) of square matrices (*, n, n), complex.
-
-    Raises RuntimeError for nan and inf. Losses must not depend on the vectors' phase.
-    """
-    check_square("eig", input)
-    if not xp.isfinite(input).all():
-        raise RuntimeError("linalg.eig: input tensor should not contain infs or NaNs.")
-    dtype = _complex_dtype(input)
-    real = input.dtype.kind != "c"
-    if input.size == 0:
-        return xp.zeros(input.shape[:-1], dtype), input.astype(dtype), real
-    try:
-        values, vectors = xp.linalg.eig(input)
-    except np.linalg.LinAlgError as error:
-        raise _unconverged("eig", error) from None
-    return values.astype(dtype), vectors.astype(dtype), real
-
-
-def _eig_rule(F, g, eigenvalues, eigenvectors, was_real):
-    g_values, g_vectors = g
-    V, Vh = eigenvectors, adjoint(F, eigenvectors)
-    inner = F.matmul(Vh, g_vectors)
-    along = F.matrix_diagonal(inner)
-    if not F.taped:
-        check_phase(F, "linalg_eig_backward", along.imag)
-    inner = inner - F.matmul(Vh, V * columns(F, F.real(along)))
-    gap = F.conj(columns(F, eigenvalues) - rows(F, eigenvalues))
-    inner = over_gaps(F, inner, gap) + F.matrix_diag(g_values)
-    out = F.solve(Vh, F.matmul(inner, Vh))
-    return F.real(out) if was_real else out
-
-
-eig.vjp(input=_eig_rule)
-
-
-@op(
-    namespace="linalg",
-    method=False,
-    accepts="fc",
-    halves=False,
-    aux=("was_real",),
-    shape=lambda input: input[:-1],
-    samples=_general_samples,
-    errors=square_errors,
-)
-def eigvals(xp, input, /):
-    """Eigenvalues of square matrices (*, n, n), complex, in no order; nan where there is nan."""
-    check_square("eigvals", input)
-    dtype = _complex_dtype(input)
-    real = input.dtype.kind != "c"
-    if input.size == 0:
-        return xp.zeros(input.shape[:-1], dtype), real
-    known = xp.isfinite(input).all(axis=(-2, -1))
-    try:
-        values = xp.linalg.eigvals(xp.where(known[..., None, None], input, 0))
-        return xp.where(known[..., None], values, np.nan).astype(dtype), real
-    except np.linalg.LinAlgError as error:
-        raise _unconverged("eigvals", error) from None
-
-
-def _eigvals_rule(F, g, input, was_real):
-    _, V = F.eig(input)
-    Vh = adjoint(F, V)
-    out = F.solve(Vh, rows(F, g) * Vh)
-    return F.real(out) if was_real else out
-
-
-eigvals.vjp(input=_eigvals_rule)
-
-
-# -- the exponential -------------------------------------------------------------------------------
-
-_PADE = (
-    64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
-    129060195264000.0, 10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0, 40840800.0,
-    960960.0, 16380.0, 182.0, 1.0,
-)  # fmt: skip
-_THETA = 5.371920351148152  # the largest 1-norm for which the (13, 13) approximant is exact enough
-
-
-def _exp_oracle(t, x):
-    if x.dtype in (t.float16, t.bfloat16):
-        raise NotImplementedError("torch's result in half precision is not the exponential")
-    return t.linalg.matrix_exp(x)
-
-
-@op(
-    namespace="linalg",
-    method=False,
-    accepts="fc",
-    halves=False,
-    shape=lambda input: input,
-    samples=lambda make: (
-        Sample(np.asarray(make(*s)))
-        for s in taken(make, (3, 3), (1, 1), (2, 3, 3), (0, 0), (0, 2, 2))
-    ),
-    errors=lambda make: iter([Sample(make(2, 3)), Sample(make(3)), Sample(make.ints(2, 2))]),
-    oracle=_exp_oracle,
-)
-def matrix_exp(xp, input, /):
-    """The matrix exponential of (*, n, n): scaling and squaring of a Padé approximant.
-
-    N. J. Higham, SIAM J. Matrix Anal. Appl. 26 (2005), with the (13, 13) approximant throughout,
-    in double precision.
-    """
-    check_square("matrix_exp", input)
-    if input.size == 0:
-        return input.copy()
-    wide = input.astype(np.result_type(input.dtype, np.float64))
-    norm = abs(wide).sum(axis=-2).max(axis=-1)
-    known = xp.isfinite(norm)
-    wanted = xp.ceil(xp.log2(xp.maximum(xp.where(known, norm, 1), _THETA) / _THETA))
-    squarings = wanted.astype(np.int64)
-    A = wide / (2.0**wanted)[..., None, None]
-    eye = xp.eye(A.shape[-1], dtype=A.dtype)
-    A2 = A @ A
-    A4 = A2 @ A2
-    A6 = A4 @ A2
-    b = _PADE
-    odd = (
-        A6 @ (b[13] * A6 + b[11] * A4 + b[9] * A2) + b[7] * A6 + b[5] * A4 + b[3] * A2 + b[1] * eye
-    )
-    odd = A @ odd
-    even = (
-        A6 @ (b[12] * A6 + b[10] * A4 + b[8] * A2) + b[6] * A6 + b[4] * A4 + b[2] * A2 + b[0] * eye
-    )
-    out = xp.linalg.solve(even - odd, even + odd)
-    for i in range(int(squarings.max())):
-        out = xp.where((i < squarings)[..., None, None], out @ out, out)
-    out = xp.where(known[..., None, None], out, np.nan)
-    return out.astype(input.dtype)
-
-
-def _exp_rule(F, g, input):
-    # the corner of exp [[Aᴴ, G], [0, Aᴴ]] (R. Mathias, SIAM J. Matrix Anal. Appl. 17, 1996)
-    n = input.shape[-1]
-    Ah = adjoint(F, input)
-    top, bottom = F.cat([Ah, g], -1), F.cat([Ah * 0, Ah], -1)
-    whole = F.matrix_exp(F.cat([top, bottom], -2))
-    return F.narrow(F.narrow(whole, -2, 0, n), -1, n, n)
-
-
-matrix_exp.vjp(input=_exp_rule)

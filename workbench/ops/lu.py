@@ -19,6 +19,11 @@ from .samples import Sample
 _BLOCK = 32
 
 
+def _weight(column):
+    """What the pivot is the largest of: LAPACK's |re| + |im| for complex numbers."""
+    return abs(column.real) + abs(column.imag) if column.dtype.kind == "c" else abs(column)
+
+
 def factor(xp, A, pivot):
     """L and U in one matrix, the pivots (from 1, int32, one per column) and the row order."""
     *lead, m, n = A.shape
@@ -31,7 +36,7 @@ def factor(xp, A, pivot):
         for start in range(0, k, _BLOCK):
             stop = min(start + _BLOCK, k)
             for j in range(start, stop):
-                row = j + abs(work[:, j:, j]).argmax(axis=1) if pivot else xp.full(count, j)
+                row = j + _weight(work[:, j:, j]).argmax(axis=1) if pivot else xp.full(count, j)
                 pivots[:, j] = row + 1
                 if pivot:
                     held = work[each, row].copy()

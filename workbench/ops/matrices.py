@@ -37,6 +37,14 @@ def batch_note(shape, where):
     return f"(Batch element {where}): " if shape else ""
 
 
+def unconverged(name, error):
+    """The error of an iteration that did not converge."""
+    return LinAlgError(
+        f"linalg.{name}: The algorithm failed to converge because the input matrix contained "
+        f"non-finite values or is ill-conditioned ({error})."
+    )
+
+
 def adjoint(F, x):
     """The conjugate transpose."""
     return F.conj(F.transpose(x, -1, -2))
