@@ -86,8 +86,9 @@ def main() -> None:
             cases["torch"] = peers[name]
         found = interleaved(cases, number, rounds)
         peer = found.get("torch")
-        print(f"{name:10s}{found['numpy']:9.2f}{found['ours']:11.2f}{found['ours'] - found['numpy']:10.2f}"
-              + (f"{peer:9.2f}{peer / found['ours']:8.2f}" if peer else ""))  # fmt: skip
+        numpy, mine = found["numpy"], found["ours"]
+        line = f"{name:10s}{numpy:9.2f}{mine:11.2f}{mine - numpy:10.2f}"
+        print(line + (f"{peer:9.2f}{peer / mine:8.2f}" if peer else ""))
 
     print("\n100 chained ops, forward and backward (ms)")
     print(f"{'chain':22s}{'workbench':>11s}{'torch':>9s}{'ratio':>8s}")

@@ -61,7 +61,7 @@ def made_without_seed(entry: Any) -> bool:
     """Whether an edit brought a layer whose weights its line of code does not fix."""
     if getattr(entry.edit, "seed", 0) is not None:
         return False
-    layer = getattr(entry.edit, "layer", None) or getattr(entry.edit, "new", None)
+    layer: Any = getattr(entry.edit, "layer", None) or getattr(entry.edit, "new", None)
     inner = layer.modules() if hasattr(layer, "modules") else ()
     return any(
         hasattr(module, "initial_seed") or not hasattr(module, "reset_parameters")
