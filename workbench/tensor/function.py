@@ -9,10 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from . import node as nodes
 from . import versions
+from .backward import sum_to
 from .binding import Parts
+from .inplace import _rewrite_relatives
 from .mode import mode, no_grad
 from .node import LEAF, Node, make_node
+from .rawspace import taped_space
+from .saved_hooks import Packed, pack_tensor, unpack_tensor
 from .tensor import Tensor, wrap
 
 
@@ -24,6 +29,7 @@ class FunctionContext:
         self._saved: tuple[Any, ...] = ()
         self._saved_at = 0
         self._fixed: tuple[int, ...] = ()
+        self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
         self._node: Any = None
 
@@ -32,18 +38,20 @@ class FunctionContext:
 
         Raises TypeError for anything that is not a Tensor: set it as an attribute instead.
         """
-        for t in tensors:
+        for i, t in enumerate(tensors):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
-                    f"save_for_backward can only save variables, but got {type(t).__name__}; set "
-                    "other values as attributes of ctx"
+                    f"save_for_backward can only save variables, but argument {i} is of type "
+                    f"{type(t).__name__}; set other values as attributes of ctx"
                 )
         self._saved = tensors
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The saved tensors; RuntimeError when they were written over since."""
-        saved = tuple(t.linked(self._node) if type(t) is _Output else t for t in self._saved)
+        saved = tuple(
+            t.linked(self._node) if type(t) in (_Output, _Input) else t for t in self._saved
+        )
         for t in saved:
             if t is not None and versions.written_since(t.array, self._saved_at):
                 raise RuntimeError(
@@ -56,8 +64,13 @@ class FunctionContext:
         """Say that these outputs carry no gradient."""
         self._fixed = tuple(id(t) for t in outputs)
 
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for `jvp`: as attributes are. Here for programs that call it."""
+        self._for_forward = tensors
+
     def mark_dirty(self, *inputs: Tensor) -> None:
-        """Say that these inputs were written in place."""
+        """Say that these inputs were written in place; `forward` has to return them, too."""
+        self._dirty = inputs
         for t in inputs:
             versions.mark_array(t.array)
 
@@ -72,30 +85,64 @@ class _Output:
     __slots__ = ("array", "index", "several")
 
     def __init__(self, array: Any, index: int, several: bool) -> None:
-        self.array = array
+        self.array = pack_tensor(wrap(array))
         self.index = index
         self.several = several
 
     def linked(self, node: Any) -> Tensor:
-        made, held = wrap(self.array), node and node()
+        made, held = wrap(unpack_tensor(self.array).array), node and node()
         if held is not None:
             made.edge = make_node(_Pick, (held,), (self.index,)) if self.several else held
         return made
 
 
+class _Input:
+    """A saved input, kept as a hook on saved tensors wants it."""
+
+    __slots__ = ("edge", "held")
+
+    def __init__(self, tensor: Tensor, held: Any) -> None:
+        self.edge = tensor if tensor.edge is LEAF else tensor.edge
+        self.held = held
+
+    def linked(self, node: Any) -> Tensor:
+        if isinstance(self.edge, Tensor):
+            return self.edge
+        made = wrap(unpack_tensor(self.held).array)
+        made.edge = self.edge
+        return made
+
+
+def _kept(tensor: Any) -> Any:
+    if tensor is None:
+        return None
+    held = pack_tensor(tensor if tensor.edge is None else wrap(tensor.array))
+    return _Input(tensor, held) if type(held) is Packed else tensor
+
+
 class _Kind:
     """How a node of a user's Function goes backward. The node saves the context."""
 
-    def __init__(self, function: type[Function], specs: Any) -> None:
+    def __init__(self, function: type[Function], specs: Any, inputs: Any) -> None:
         self.name = f"{function.__name__}Backward"
         self.function = function
-        self.specs = specs
+        self.specs = specs  # of the outputs: shape and dtype, None for what is no tensor
+        self.inputs = inputs  # likewise of the inputs
+
+    def attribute(self, node: Node, name: str) -> Any:
+        """What `grad_fn.name` is: an attribute of the context, as in torch."""
+        saved = node.saved
+        if not saved:
+            raise AttributeError(name)
+        return getattr(saved[0], name)
 
     def _call(self, parts: dict[int, Tensor], node: Node) -> list[Tensor | None]:
         (ctx,) = node.saved  # type: ignore[misc]
         grads = [
-            parts.get(i) if i in parts or not ctx._materialize else wrap(np.zeros(shape, dtype))
-            for i, (shape, dtype) in enumerate(self.specs)
+            parts.get(i)
+            if i in parts or not ctx._materialize or spec is None
+            else wrap(np.zeros(*spec))
+            for i, spec in enumerate(self.specs)
         ]
         found = self.function.backward(ctx, *grads)
         found = found if isinstance(found, tuple) else (found,)
@@ -106,19 +153,45 @@ class _Kind:
                 f"function {self.name} returned an incorrect number of gradients (expected "
                 f"{count}, got {len(found)})"
             )
-        for g, edge in zip(found, node.edges, strict=False):
-            if g is not None and edge is not None and not isinstance(g, Tensor):
-                raise TypeError(f"{self.name} returned {type(g).__name__} as a gradient")
-        return list(found[:count])
+        return [
+            None if edge is None or g is None else self._fitted(i, g)
+            for i, (g, edge) in enumerate(zip(found[:count], node.edges, strict=True))
+        ]
+
+    def _fitted(self, i: int, g: Any) -> Tensor:
+        """A gradient in its input's shape and dtype."""
+        if not isinstance(g, Tensor):
+            raise RuntimeError(
+                f"function {self.name} expected Variable or None as the gradient at index {i} "
+                f"(got {type(g).__name__})"
+            )
+        shape, dtype = self.inputs[i]
+        got = tuple(g.array.shape)
+        if got != shape:
+            try:
+                fits = np.broadcast_shapes(got, shape) == got
+            except ValueError:
+                fits = False
+            if not fits:
+                raise RuntimeError(
+                    f"Function {self.name} returned an invalid gradient at index {i} - got "
+                    f"{list(got)} but expected shape compatible with {list(shape)}"
+                )
+            g = sum_to(taped_space(), g, shape)
+        return taped_space().cast(g, dtype)  # type: ignore[no-any-return]
 
     def backward(self, F: Any, g: Any, node: Node) -> list[Any]:
         parts = g if isinstance(g, Parts) else {0: g}
         with no_grad():
-            found = self._call({i: wrap(F.xp.asarray(v)) for i, v in parts.items()}, node)
+            found = self._call({i: wrap(_array(v)) for i, v in parts.items()}, node)
         return [None if t is None else t.array for t in found]
 
     def backward_taped(self, F: Any, g: Any, node: Node) -> list[Any]:
         return self._call(dict(g) if isinstance(g, Parts) else {0: g}, node)
+
+
+def _array(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, np.generic) else value
 
 
 class _Pick:
@@ -141,12 +214,19 @@ class Function:
     with `setup_context(ctx, inputs, output)`, and call `YourFunction.apply(*args)`. `backward`
     returns one gradient (or None) for each argument of `forward`. It runs recorded under
     `create_graph=True`, so differentiable code in it gives higher orders.
+
+    Under `vmap` both run on mapped tensors; a static `vmap(info, in_dims, *args)` takes the place
+    of `forward` there. Forward-mode derivatives go through `backward`; `jvp` is not called.
     """
+
+    generate_vmap_rule = False
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the outputs; override it."""
-        raise NotImplementedError("You must implement the forward function for custom Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def setup_context(ctx: FunctionContext, inputs: tuple[Any, ...], output: Any) -> None:
@@ -156,11 +236,39 @@ class Function:
     @staticmethod
     def backward(ctx: FunctionContext, *grad_outputs: Any) -> Any:
         """Gradients of the inputs from those of the outputs; override it."""
-        raise NotImplementedError("You must implement the backward for your custom Function.")
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
+        )
+
+    @staticmethod
+    def jvp(ctx: FunctionContext, *grad_inputs: Any) -> Any:
+        """Tangents of the outputs from those of the inputs. Accepted for torch's sake, not called."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError(
+            f"{type(self).__name__} should not be instantiated. Methods on autograd functions are "
+            "all static, so you should invoke them on the class itself: "
+            f"{type(self).__name__}.apply(...)"
+        )
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
-        """Run `forward` and record it."""
+        """Run `forward` and record it.
+
+        Raises RuntimeError for in-place writes that torch refuses, too: into a leaf that requires
+        gradients, or into an input that is not returned.
+        """
+        if nodes.watched and hasattr(cls, "vmap"):
+            from .transforms.custom import apply_vmapped, mapped_level
+
+            level = mapped_level(args)
+            if level is not None:
+                return apply_vmapped(cls, level, args)
         wants = tuple(isinstance(a, Tensor) and a.edge is not None for a in args)
         ctx = FunctionContext(wants)
         recording = mode.grad and any(wants)
@@ -170,22 +278,21 @@ class Function:
             if separate:
                 cls.setup_context(ctx, args, result)
         ctx._saved_at = versions.tick()
+        outputs = result if isinstance(result, tuple) else (result,)
+        if ctx._dirty:
+            _check_dirty(ctx._dirty, outputs, recording)
         if not recording:
             return result
-        outputs = result if isinstance(result, tuple) else (result,)
-        specs = [
-            (o.array.shape, o.array.dtype) if isinstance(o, Tensor) else ((), float)
-            for o in outputs
-        ]
+        specs, inputs = _specs(outputs), _specs(args)
         edges = tuple(
             (a if a.edge is LEAF else a.edge) if want else None
             for a, want in zip(args, wants, strict=True)
         )
-        node = make_node(_Kind(cls, specs), edges, (ctx,))
+        node = make_node(_Kind(cls, specs, inputs), edges, (ctx,))
         ctx._node = weakref.ref(node)
         places = {id(out): i for i, out in enumerate(outputs)}
         ctx._saved = tuple(
-            _Output(t.array, places[id(t)], len(outputs) > 1) if id(t) in places else t
+            _Output(t.array, places[id(t)], len(outputs) > 1) if id(t) in places else _kept(t)
             for t in ctx._saved
         )
         linked = []
@@ -193,11 +300,35 @@ class Function:
             if not isinstance(out, Tensor):
                 linked.append(out)
                 continue
-            fresh = wrap(out.array) if any(out is a for a in args) else out
+            dirty = any(out is t for t in ctx._dirty)
+            fresh = wrap(out.array) if any(out is a for a in args) and not dirty else out
             if id(out) not in ctx._fixed and out.array.dtype.kind in "fcV":
+                before = fresh.edge
                 fresh.edge = node if len(outputs) == 1 else make_node(_Pick, (node,), (i,))
+                if dirty:
+                    _rewrite_relatives(fresh, before, fresh.edge)
             linked.append(fresh)
         return tuple(linked) if isinstance(result, tuple) else linked[0]
+
+
+def _specs(values: Any) -> list[tuple[Any, Any] | None]:
+    return [
+        (tuple(v.array.shape), v.array.dtype) if isinstance(v, Tensor) else None for v in values
+    ]
+
+
+def _check_dirty(dirty: tuple[Tensor, ...], outputs: tuple[Any, ...], recording: bool) -> None:
+    for t in dirty:
+        if not any(t is o for o in outputs):
+            raise RuntimeError(
+                "Some elements marked as dirty during the forward method were not returned as "
+                "output. The inputs that are modified inplace must all be outputs of the Function."
+            )
+        if recording and (t.edge is LEAF or (t._base is not None and t._base.edge is LEAF)):
+            raise RuntimeError(
+                "a leaf Variable that requires grad has been used in an in-place operation. Pass "
+                "a clone() of it, or write under wb.no_grad()."
+            )
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -210,7 +341,8 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
             found = backward(ctx, *grads)
         if recording and any(isinstance(g, Tensor) and g.edge is not None for g in grads):
             values = found if isinstance(found, tuple) else (found,)
-            refused = make_node(_Once, tuple(g.edge for g in grads if isinstance(g, Tensor)))
+            edges = tuple(g if g.edge is LEAF else g.edge for g in grads if isinstance(g, Tensor))
+            refused = make_node(_Once, edges)
             for t in values:
                 if isinstance(t, Tensor):
                     t.edge = refused

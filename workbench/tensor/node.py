@@ -58,6 +58,13 @@ class Node:
             for edge in self.edges
         )
 
+    def __getattr__(self, name: str) -> Any:
+        # the context's attributes for the node of a user's Function
+        of = getattr(object.__getattribute__(self, "kind"), "attribute", None)
+        if of is None or name in ("hooks", "saved"):
+            raise AttributeError(f"'{self.name()}' node has no attribute {name!r}")
+        return of(self, name)
+
     def register_hook(self, hook: Callable[..., Any]) -> HookHandle:
         """Call `hook(grad_outputs)` before this node is walked; it may return a replacement."""
         return add_hook(self, lambda g: _first(hook((g,))))

@@ -31,24 +31,24 @@ class Draws(random.Generator):
     def __init__(self, source: random.Generator, level: Level, randomness: str) -> None:
         self.source = source
         self._level = level
-        self._randomness = randomness
+        self.randomness = randomness
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.source, name)
 
     def over(self, source: random.Generator) -> Draws:
         """The same, drawing from another generator."""
-        return Draws(source, self._level, self._randomness)
+        return Draws(source, self._level, self.randomness)
 
     def _draw(self, method: str, shape: Any, *rest: Any, before: tuple[Any, ...] = ()) -> Any:
-        if self._randomness == "error":
+        if self.randomness == "error":
             raise VmapError(
                 "vmap: called random operation while in randomness error mode. Use "
                 "vmap(..., randomness='same') for the same numbers in every sample or "
                 "randomness='different' for different ones."
             )
         draw = getattr(self.source, method)
-        if self._randomness == "same":
+        if self.randomness == "same":
             return draw(*before, tuple(shape), *rest)
         drawn = draw(*before, (self._level.size, *shape), *rest)
         return Batched(drawn, self._level)
@@ -67,9 +67,9 @@ class Draws(random.Generator):
 
     def permutation(self, n: int) -> Any:
         """The integers 0 … n-1 in random order."""
-        if self._randomness == "error":
+        if self.randomness == "error":
             self._draw("permutation", ())  # which refuses
-        if self._randomness == "same":
+        if self.randomness == "same":
             return self.source.permutation(n)
         return Batched(
             np.stack([self.source.permutation(n) for _ in range(self._level.size)]), self._level
