@@ -65,6 +65,8 @@ _LAZY = {
     "utils": ("workbench.utils", None),
     "func": ("workbench.func", None),
     "vmap": ("workbench.func", "vmap"),
+    "is_anomaly_enabled": ("workbench.tensor.anomaly", "is_anomaly_enabled"),
+    "is_anomaly_check_nan_enabled": ("workbench.tensor.anomaly", "is_anomaly_check_nan_enabled"),
     "network": ("workbench.network", None),
     "training": ("workbench.training", None),
     "plots": ("workbench.plots", None),
