@@ -175,7 +175,8 @@ def _extent(array: Any) -> int:
 
 
 def _address(array: Any) -> int:
-    return int(array.__array_interface__["data"][0])
+    # of an array with a hidden dimension: where its first sample lies
+    return int(getattr(array, "first", array).__array_interface__["data"][0])
 
 
 class _Splice:

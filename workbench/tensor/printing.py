@@ -147,6 +147,8 @@ def values_text(array: np.ndarray, indent: int) -> str:
 
 def tensor_repr(self: Tensor) -> str:
     """`tensor([...], dtype=..., grad_fn=...)`."""
+    if hasattr(self.array, "inside"):  # within vmap
+        return repr(self.array)
     array = to_numpy(self.array)
     kind = dtype_of(self.array)
     prefix = "tensor("

@@ -99,6 +99,11 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         return self.inside.strides[1:]
 
     @property
+    def first(self) -> Any:
+        """Sample 0 of the array beneath all levels, with its own strides and address."""
+        return innermost(self)[(0,) * (innermost(self).ndim - self.ndim)]
+
+    @property
     def base(self) -> Any:
         """The Batched array whose memory this looks into, or None."""
         return self._of
@@ -130,7 +135,7 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         return self.shape[0]
 
     def __repr__(self) -> str:
-        return f"Batched(level={self.level.number}, size={self.level.size}, inside={self.inside!r})"
+        return f"BatchedTensor(level={self.level.number}, value={self.inside!r})"
 
     # -- what needs one sample's values --------------------------------------------------------
 
@@ -262,6 +267,9 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
             return rule(*args, **kwargs)
         if func in _DYNAMIC:
             raise _no_value(f"{func.__name__}, whose result's shape depends on the values,")
+        targets = [args[0] if func in _WRITERS else None, kwargs.get("out")]
+        if any(t is not None and type(t) is not Batched for t in targets):
+            raise refuse_write()
         return each(func, args, kwargs)
 
 
@@ -406,6 +414,12 @@ def _where(condition: Any, *choices: Any) -> Any:
     return Batched(np.where(*aligned(values, level)), level)  # type: ignore[arg-type]
 
 
+def _copyto(target: Any, source: Any, **kwargs: Any) -> None:
+    if type(target) is not Batched:
+        raise refuse_write()
+    target[...] = source
+
+
 def _swapaxes(a: Any, first: int, second: int) -> Any:
     return a.swapaxes(first, second)
 
@@ -419,6 +433,7 @@ _FUNCTIONS: dict[Any, Any] = {
     np.stack: _join("stack", 1),
     np.where: _where,
     np.swapaxes: _swapaxes,
+    np.copyto: _copyto,
     np.transpose: lambda a, axes=None: a.transpose(*(() if axes is None else (tuple(axes),))),
     np.reshape: lambda a, shape, *rest, **kw: a.reshape(shape),
     np.shape: lambda a: a.shape,
@@ -433,4 +448,5 @@ _FUNCTIONS: dict[Any, Any] = {
     np.shares_memory: lambda a, b, *r: np.may_share_memory(innermost(a), innermost(b)),
 }
 
+_WRITERS = {np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal}
 _DYNAMIC = {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.extract, np.array_equal}

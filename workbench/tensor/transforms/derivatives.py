@@ -228,7 +228,7 @@ def _same_shapes(given: Sequence[Any], wanted: Sequence[Any], name: str, what: s
 
 
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
-    """(output, vjp_fn): `vjp_fn(cotangents)` gives vᵀJ for each primal, as a tuple or alone.
+    """(output, vjp_fn): `vjp_fn(cotangents)` gives vᵀJ for each primal, always a tuple.
 
     With `has_aux`, (output, vjp_fn, aux). `vjp_fn` may be called many times and under `vmap`.
     """
@@ -252,8 +252,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
                 retain_graph=retain_graph, create_graph=again,
                 allow_unused=True, materialize_grads=True,
             )  # fmt: skip
-        found = args.build(args.filled(grads))
-        return found[0] if len(primals) == 1 else found
+        return args.build(args.filled(grads))
 
     def strip(t: Any) -> Any:
         return _stripped(t, start, recording)

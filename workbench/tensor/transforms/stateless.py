@@ -12,12 +12,13 @@ from workbench.tensor.tensor import Tensor, wrap
 
 
 def _places(module: Any) -> dict[str, tuple[Any, str, Any]]:
-    """Full name -> (the register it is in, its name there, the tensor)."""
+    """Full name -> (the attributes it is among, its name there, the tensor)."""
     found = {}
     for prefix, part in module.named_modules(remove_duplicate=False):
         for register in (part._parameters, part._buffers):
             for name, tensor in register.items():
-                found[f"{prefix}.{name}" if prefix else name] = (register, name, tensor)
+                # not the register itself: it refuses what is no Parameter
+                found[f"{prefix}.{name}" if prefix else name] = (part.__dict__, name, tensor)
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -154,7 +153,7 @@ def vmap(
 
     `in_dims` says which dimension of each argument the samples lie along (None: the same for all;
     nested as the arguments are), `out_dims` where they go in the results. Keyword arguments are
-    mapped along dimension 0. `randomness`: random ops raise ("error"), draw anew for each sample
+    the same for all. `randomness`: random ops raise ("error"), draw anew for each sample
     ("different") or once for all ("same"). `chunk_size`: so many samples at a time.
 
     Ops without a batching rule run sample by sample. Raises ValueError for dimensions that do not
@@ -171,22 +170,18 @@ def vmap(
     @functools.wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         leaves, dims, build, size = _mapped_dims(in_dims, args)
-        named, build_named = flatten(kwargs)
-        named_dims = [0 if isinstance(v, Tensor) else None for v in named]
         if chunk_size is None or chunk_size >= size:
-            return once(leaves, dims, build, named, named_dims, build_named, size)
+            return once(leaves, dims, build, kwargs, size)
         from workbench.tensor.functions import FUNCTIONS, raw
 
         parts = []
         for start in range(0, size, chunk_size):
             count = min(chunk_size, size - start)
-
-            def piece(v: Any, d: Any, start: int = start, count: int = count) -> Any:
-                return v if d is None else raw("narrow")(v, d, start, count)
-
-            some = [piece(v, d) for v, d in zip(leaves, dims, strict=True)]
-            more = [piece(v, d) for v, d in zip(named, named_dims, strict=True)]
-            parts.append(once(some, dims, build, more, named_dims, build_named, count))
+            some = [
+                v if d is None else raw("narrow")(v, d, start, count)
+                for v, d in zip(leaves, dims, strict=True)
+            ]
+            parts.append(once(some, dims, build, kwargs, count))
         flat = [flatten(part)[0] for part in parts]
         rebuild = flatten(parts[0])[1]
         places = matched(out_dims, parts[0], "vmap: out_dims")
@@ -195,19 +190,14 @@ def vmap(
             for dim, column in zip(places, zip(*flat, strict=True), strict=True)
         ])  # fmt: skip
 
-    def once(
-        leaves: list[Any], dims: list[Any], build: Any,
-        named: list[Any], named_dims: list[Any], build_named: Any, size: int,
-    ) -> Any:  # fmt: skip
+    def once(leaves: list[Any], dims: list[Any], build: Any, kwargs: Any, size: int) -> Any:
         nodes.watched = True
         level = Level(size)
         draws = Draws(random.default_generator(), level, randomness)
-        guard = random.use(draws) if randomness else nullcontext()
         try:
             inside = [_enter(v, d, level) for v, d in zip(leaves, dims, strict=True)]
-            keywords = [_enter(v, d, level) for v, d in zip(named, named_dims, strict=True)]
-            with guard:
-                result = func(*build(inside), **build_named(keywords))
+            with random.use(draws):
+                result = func(*build(inside), **kwargs)
             values, rebuild = flatten(result)
             places = matched(out_dims, result, "vmap: out_dims")
             return rebuild([_leave(v, d, level) for v, d in zip(values, places, strict=True)])
