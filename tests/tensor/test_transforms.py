@@ -35,8 +35,7 @@ def tree(L):
 
     p = {"w": t(L, A), "b": (t(L, V), t(L, 2.0, dtype=L.float64))}
     out, pull = L.func.vjp(f, p)
-    (found,) = pull({"a": out["a"] * 2, "b": (out["b"][0], out["b"][1])}),  # fmt: skip
-    g = found[0] if isinstance(found, tuple) else found
+    (g,) = pull({"a": out["a"] * 2, "b": (out["b"][0], out["b"][1])})
     jac = L.func.jacrev(lambda p: p["w"] @ p["b"][0])(p)
     return out["a"], out["b"][0], g["w"], g["b"][0], g["b"][1], jac["w"], jac["b"][0], jac["b"][1]
 

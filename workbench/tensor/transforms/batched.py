@@ -246,9 +246,8 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
                 raise TypeError("ufunc.at on a batched array")
             return each(getattr(ufunc, method), inputs, kwargs)
         out = kwargs.pop("out", None)
-        level = top_level(inputs)
-        if out is not None and level is None:
-            level = top_level(out)
+        level = top_level(inputs) or top_level(out)
+        assert level is not None
         found = ufunc(*aligned(inputs, level), **kwargs) if top_level(inputs) else ufunc(*inputs)
         results = found if isinstance(found, tuple) else (found,)
         if top_level(inputs):
@@ -296,7 +295,7 @@ def innermost(value: Any) -> Any:
 def top_level(values: Any) -> Level | None:
     """The innermost `vmap` (the one begun last) that any of the values belongs to."""
     found: Level | None = None
-    for value in values:
+    for value in values or ():
         if type(value) is Batched:
             if found is None or value.level.number > found.number:
                 found = value.level

@@ -104,7 +104,7 @@ def apply(op: Op, values: Any) -> Any:
         p.name: values[count + i] if count + i < len(values) else p.default
         for i, p in enumerate(op.settings)
     }
-    operands = [
+    operands: list[Any] = [
         np.asarray(v) if isinstance(v, (int, float, complex, np.generic)) else v
         for v in values[:count]
     ]
@@ -115,7 +115,8 @@ def apply(op: Op, values: Any) -> Any:
     assert rules_nn
     rule = RULES.get(op.name)
     result = None if rule is None else rule(call)
-    if result is None:
+    parts = result if isinstance(result, tuple) else (result,)
+    if any(not hasattr(part, "shape") for part in parts):  # no rule for this, or for all of it
         return sample_by_sample(op, operands, settings, level)
     if isinstance(result, tuple):
         return tuple(Batched(r, level) for r in result)

@@ -78,7 +78,7 @@ def _linear(call: Call) -> Any:
 
 
 @rule("matrix_diag", "matrix_diagonal", "cholesky", "qr", "svd", "svdvals", "lu_factor_ex", "inv",
-      "pseudo_inverse", "det", "slogdet", "eigh", "eigvalsh", "eig", "eigvals", "matrix_exp",
+      "pseudo_inverse", "det", "slogdet", "eigh", "eigvalsh", "matrix_exp",
       "cholesky_inverse")  # fmt: skip
 def _matrices(call: Call) -> Any:
     """Ops on the last two dimensions, which take stacks of matrices as they are."""
@@ -161,7 +161,7 @@ def _conv_weight(call: Call) -> Any:
 def _fold(call: Call) -> Any:
     if any(v.ndim != 4 for v in call.values):
         return None
-    settings = {}
+    settings: dict[str, Any] = {}
     if "shape" in call.settings:
         n, *rest = call.settings["shape"]
         settings["shape"] = (n * call.size, *rest)

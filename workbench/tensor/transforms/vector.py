@@ -91,8 +91,8 @@ def backward_each(space: Any, g: Any, node: Node) -> Any:
         one.kind, one.edges, one.fix, one.seq = node.kind, node.edges, None, node.seq
         one.saved = sample(tuple(saved), level, i)
         if isinstance(g, dict):
-            part = type(g)({k: np_array(sample(v, level, i)) for k, v in g.items()})
-            part.specs = g.specs
+            part: Any = type(g)({k: np_array(sample(v, level, i)) for k, v in g.items()})
+            part.specs = g.specs  # type: ignore[attr-defined]
         else:
             part = np_array(sample(g, level, i))
         F = VECTOR if involved(part, one) else raw_space(np.empty(0))
