@@ -387,3 +387,10 @@ def test_the_ordinary_path_is_as_before_after_a_vmap():
     x = wb.ones(2, requires_grad=True)
     (x * x).sum().backward()
     assert type(x.grad.array) is np.ndarray
+
+
+def test_recorded_gradients_of_a_loss_keep_its_dtype():
+    x = wb.randn(4, 3, requires_grad=True)
+    value = nn.functional.cross_entropy(x, wb.tensor([0, 1, 2, 0]))
+    (g,) = wb.autograd.grad(value, x, create_graph=True)
+    assert g.dtype is wb.float32

@@ -243,7 +243,7 @@ def nll_scale(xp, input, target, /, ignore_index, reduction):
     """The incoming gradient of a class loss as one value per target; 0 where ignored."""
     counted = target != ignore_index
     weights = counted.astype(input.dtype)
-    return input * (weights / counted.sum() if reduction == "mean" else weights)
+    return input * (weights / weights.sum() if reduction == "mean" else weights)
 
 
 nll_scale.vjp(
