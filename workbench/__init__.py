@@ -12,7 +12,7 @@ import math as _math
 import sys as _sys
 from typing import Any as _Any
 
-from . import arrays, autograd, cuda, fft, linalg, ops
+from . import arrays, autograd, cuda, fft, linalg, ops, special
 from . import tensor as _tensor_room
 from .arrays import device, dtype, get_default_dtype, set_default_dtype, set_num_threads
 from .arrays import thread_count as get_num_threads

@@ -57,7 +57,12 @@ EXTENDED = {
 }  # fmt: skip
 
 # Sums whose order differs from torch's, and functions with larger steps: tolerance times this.
-SLACK = {"prod": 4, "conv2d": 4, "remainder": 10, "pow": 4, "cumsum": 2}
+SLACK = {
+    "prod": 4, "conv2d": 4, "remainder": 10, "pow": 4, "cumsum": 2,
+    # torch's own are no better than this; test_special.py holds ours against SciPy
+    "bessel_j0": 1e5, "bessel_j1": 1e5, "bessel_y0": 1e5, "bessel_y1": 1e5, "polygamma_of": 100,
+    "igamma": 200, "igammac": 200,
+}  # fmt: skip
 
 
 def samples(op, dtype=np.float64):

@@ -6,6 +6,7 @@ Importing the families fills `OPS`; this room never sees a Tensor.
 from . import (
     activation,
     arrange,
+    bessel,
     blend,
     compare,
     conv,
@@ -15,6 +16,8 @@ from . import (
     exponential,
     exponentials,
     fourier,
+    gamma,
+    gaussian,
     index,
     join,
     linalg,
@@ -28,6 +31,7 @@ from . import (
     shape,
     solve,
     sparse,
+    special,
     trigonometry,
 )
 from .declare import OPS, Op, op
@@ -37,6 +41,7 @@ __all__ = [
     "Op",
     "activation",
     "arrange",
+    "bessel",
     "blend",
     "compare",
     "conv",
@@ -46,6 +51,8 @@ __all__ = [
     "exponential",
     "exponentials",
     "fourier",
+    "gamma",
+    "gaussian",
     "index",
     "join",
     "linalg",
@@ -60,5 +67,6 @@ __all__ = [
     "shape",
     "solve",
     "sparse",
+    "special",
     "trigonometry",
 ]

@@ -21,6 +21,7 @@ from . import (  # noqa: F401 - each adds functions and methods
     printing,
     sampling,
     scatter,
+    special_functions,
 )
 from .binding import BOUND, Bound
 from .functions import METHODS, raw
