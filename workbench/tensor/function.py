@@ -243,7 +243,7 @@ class Function:
 
     @staticmethod
     def jvp(ctx: FunctionContext, *grad_inputs: Any) -> Any:
-        """Tangents of the outputs from those of the inputs. Accepted for torch's sake, not called."""
+        """Tangents of the outputs from those of the inputs. Accepted, as in torch; not called."""
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with "
             "forward mode AD."
