@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Series } from '../store/series';
 import { decades, paintRow } from './heat';
-import { powers, stepTick, superscript } from './look';
+import { logLabels, logSplits, powers, stepTick, superscript } from './look';
 import { flags } from './marks';
 import { summarise } from './summary';
 
@@ -9,6 +9,20 @@ describe('axes', () => {
   it('name whole powers of ten only', () => {
     expect(powers([0.5, 1, 0.001, 1e-8, 1e5])).toEqual(['', '1', '0.001', '10⁻⁸', '10⁵']);
     expect(superscript(-12)).toBe('⁻¹²');
+  });
+
+  it('draw few log lines, wherever the axis begins', () => {
+    expect(logSplits(0.0983, 0.4087)).toEqual([0.1, 0.2]);
+    expect(logLabels(logSplits(0.0983, 0.4087))).toEqual(['0.1', '0.2']);
+    expect(logSplits(2e-9, 3e-7)).toEqual([2e-9, 5e-9, 1e-8, 2e-8, 5e-8, 1e-7, 2e-7]);
+    expect(logLabels([2e-9, 5e-9])).toEqual(['2·10⁻⁹', '5·10⁻⁹']);
+    expect(logSplits(1e-30, 1e30).length).toBeLessThan(20);
+    for (let i = 0; i < 1000; i++) {
+      const min = 10 ** (20 * Math.sin(i));
+      expect(logSplits(min, min * 2.25).length).toBeLessThan(5);
+    }
+    expect(logSplits(0, 1)).toEqual([]);
+    expect(logSplits(NaN, 1)).toEqual([]);
   });
 
   it('write steps without rounding them', () => {

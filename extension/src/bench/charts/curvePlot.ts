@@ -5,7 +5,7 @@ import type { Series } from '../store/series';
 import type { Store } from '../store/store';
 import { css, type Palette } from '../theme';
 import type { ChartSource } from './chart';
-import { axis, distribution, powers, steps, wholeRun } from './look';
+import { axis, distribution, logAxis, steps, wholeRun } from './look';
 import { marksPlugin } from './marks';
 
 export interface Range {
@@ -89,7 +89,7 @@ export function curveSource(
         axis(palette, {
           size: 46,
           space: 32,
-          values: (_, splits) => (spec.log ? powers(splits) : splits.map(value => spec.tick(value)))
+          ...(spec.log ? logAxis : { values: (_, splits) => splits.map(value => spec.tick(value)) })
         })
       ],
       series: [

@@ -34,6 +34,50 @@ export function stepTick(step: number): string {
       : `${plain(step / 1e6)}M`;
 }
 
+/**
+ * Where a log axis has its lines: at 1, 2, 5 of each decade, at whole powers of ten where there are
+ * many. uPlot's own never ends when the axis does not begin at a power of ten.
+ */
+export function logSplits(min: number, max: number): number[] {
+  const from = Math.floor(Math.log10(min));
+  const to = Math.ceil(Math.log10(max));
+  if (!Number.isFinite(from) || !Number.isFinite(to)) {
+    return [];
+  }
+  const within: number[] = [];
+  for (let power = from; power <= to; power += Math.ceil((to - from) / 12) || 1) {
+    for (const digit of to - from > 3 ? [1] : [1, 2, 5]) {
+      const value = Number(`${digit}e${power}`);
+      if (value >= min && value <= max) {
+        within.push(value);
+      }
+    }
+  }
+  return within;
+}
+
+/** An axis with a logarithmic scale. */
+export const logAxis: Partial<uPlot.Axis> = {
+  splits: (_, __, min, max) => logSplits(min, max),
+  filter: (_, splits) => splits,
+  values: (_, splits) => logLabels(splits)
+};
+
+/** Whole powers of ten; where fewer than two are in sight, every line by its value. */
+export function logLabels(splits: number[]): string[] {
+  const named = powers(splits);
+  return named.filter(Boolean).length > 1 ? named : splits.map(logLabel);
+}
+
+function logLabel(value: number): string {
+  if (value >= 1e-3 && value <= 1e4) {
+    return real(value, 1);
+  }
+  const exponent = Math.floor(Math.log10(value) + 1e-9);
+  const digit = Math.round(value / 10 ** exponent);
+  return `${digit === 1 ? '' : `${digit}·`}10${superscript(exponent)}`;
+}
+
 /** On a log axis only whole powers of ten are named. */
 export const powers = (splits: (number | null)[]): string[] =>
   splits.map(value => {

@@ -4,7 +4,7 @@ import { decimate } from '../store/decimate';
 import type { Store } from '../store/store';
 import { css, mix, type Palette, ramp, type Rgb } from '../theme';
 import type { ChartSource } from './chart';
-import { axis, distribution, logRange, powers, steps, wholeRun } from './look';
+import { axis, distribution, logAxis, logRange, steps, wholeRun } from './look';
 import { marksPlugin } from './marks';
 
 /** Deep layers stand out more; even the first stands clear of the paper. */
@@ -43,10 +43,7 @@ export function normsSource(
           range: (_, min, max) => logRange(min, max)
         }
       },
-      axes: [
-        steps(palette),
-        axis(palette, { size: 46, space: 28, values: (_, splits) => powers(splits) })
-      ],
+      axes: [steps(palette), axis(palette, { size: 46, space: 28, ...logAxis })],
       series: [
         {},
         ...ids.map((id, i) => ({
