@@ -6,9 +6,16 @@ packages (`tests/packaging`). Name their folder to run them; `python tests/run.p
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no failure: no time limit for an example. Continuous integration repeats the
+# same examples; everywhere else new ones are tried.
+settings.register_profile("workbench", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("workbench")
 
 SLOW = [Path(__file__).parent / name for name in ("ui", "packaging")]
 
