@@ -50,9 +50,12 @@ elu.vjp(
 @op(inplace=True, dtype="float", samples=unary(), expr="1 / (1 + exp(-x))")
 def sigmoid(xp, input, /):
     """1 / (1 + exp(-x)), without overflow."""
-    # through tanh: one transcendental, never overflows
-    out = xp.tanh(input * input.dtype.type(0.5))
-    return out * input.dtype.type(0.5) + input.dtype.type(0.5)
+    if input.dtype.kind == "c":
+        half = input.dtype.type(0.5)
+        return xp.tanh(input * half) * half + half
+    # of exp(-|x|) <= 1: no overflow, and the lower tail keeps its precision
+    decay = xp.exp(-xp.abs(input))
+    return xp.where(input >= 0, input.dtype.type(1), decay) / (decay + input.dtype.type(1))
 
 
 sigmoid.vjp(input=lambda F, g, out: g * F.conj(out * (1 - out)))
