@@ -2,9 +2,10 @@
 
 OpenBLAS's threads wait for each other by spinning. On small matrices there is little to share and
 the waiting takes the cores from the notebook, its browser and the trainer itself: on two busy cores
-a small convolutional step went from 2 ms to 80 ms. A step with little arithmetic therefore runs on
-one thread. The choice follows from the network and the batch alone, never from a measurement, so
-the same run gives the same bits. It holds for the process while a run trains, and ends with it.
+the median step of a small convolutional network went from 10 ms to 80 ms. A step with little
+arithmetic therefore runs on one thread. The choice follows from the network and the batch alone,
+never from a measurement, so the same run gives the same bits. It holds for the process while a run
+trains, and ends with it.
 """
 
 from __future__ import annotations
