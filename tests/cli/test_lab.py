@@ -63,6 +63,13 @@ def test_the_command_opens_the_copy(tmp_path, monkeypatch):
     assert (folder / "00_start.ipynb").exists()
 
 
+@pytest.mark.parametrize("root", [True, False])
+def test_root_in_a_fresh_container_may_start_it_too(tmp_path, monkeypatch, root):
+    monkeypatch.setattr(lab, "_is_root", lambda: root)
+    command = lab.lab_command(tmp_path, tmp_path / "a.ipynb", None, True, ())
+    assert ("--ServerApp.allow_root=True" in command) is root
+
+
 def test_the_word_lab_may_be_left_out(tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(lab, "_launch", lambda command: started.append(command) or 0)

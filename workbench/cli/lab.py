@@ -42,6 +42,10 @@ def lab(
     return _launch(lab_command(root, opened, port, browser, extra))
 
 
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def lab_command(
     root: Path, notebook: Path, port: int | None, browser: bool, extra: Sequence[str]
 ) -> list[str]:
@@ -54,6 +58,8 @@ def lab_command(
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{path}",
     ]
+    if _is_root():  # a fresh container: JupyterLab refuses to start there unless told
+        command.append("--ServerApp.allow_root=True")
     if port is not None:
         command.append(f"--port={port}")
     if not browser:
