@@ -74,6 +74,7 @@ class Op:
     expr: str | None = None
     errors: Callable[..., Any] | None = None
     rules: dict[str, Rule] = field(default_factory=dict)
+    joint: Rule | None = None
 
     @property
     def tensors(self) -> tuple[Param, ...]:
@@ -136,6 +137,7 @@ class Op:
         """
         known = {p.name for p in self.params} | {"out"} | set(self.aux) | set(self.returns)
         known |= {f"{p.name}_shape" for p in self.tensors}
+        known |= set() if self.joint is None else {"wanted"}
         for target, rule in rules.items():
             if target not in {p.name for p in self.tensors}:
                 raise TypeError(f"op {self.name!r} has no tensor parameter {target!r}")
@@ -147,6 +149,20 @@ class Op:
                     )
         self.rules.update(rules)
         return self
+
+    def vjp_together(self, *targets: str) -> Callable[[Rule], Rule]:
+        """Decorate one rule that gives the gradients of several parameters: `targets`, in order.
+
+        For ops whose gradients share most of their work. The rule returns one gradient (or None)
+        per target. It may ask for `wanted` too: for each target, whether its gradient is used.
+        """
+
+        def register(rule: Rule) -> Rule:
+            self.joint = rule
+            self.vjp(**dict.fromkeys(targets, rule))
+            return rule
+
+        return register
 
     def __repr__(self) -> str:
         return f"<op {self.torch_name}({', '.join(p.name for p in self.params)})>"

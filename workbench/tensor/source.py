@@ -62,6 +62,8 @@ def _saved_source(bound: Bound, arrays: dict[str, str]) -> str:
             value = "[a.shape for a in a0]"
         elif name == "out":
             value = "r"
+        elif name == "wanted" and op.joint is not None:
+            value = "(" + "".join(f"e{i} is not None, " for i in edges) + ")"
         elif name == SPECS:
             value = f"({_specs_source(op)})"
         else:
@@ -369,6 +371,12 @@ def _backward(bound: Bound, *, taped: bool = False) -> list[str]:
     if op.sequence:
         return [*lines, f"    return {rule(op.tensors[0].name)}"]
     edges = _differentiable(bound)
+    if op.joint is not None:
+        first = op.tensors[edges[0]].name
+        parts = [
+            f"found[{edges.index(i)}]" if i in edges else "None" for i in range(len(op.tensors))
+        ]
+        return [*lines, f"    found = {rule(first)}", f"    return ({', '.join(parts)},)"]
     if len(op.tensors) == 1:
         return [*lines, f"    return ({rule(op.tensors[0].name)},)"]
     names = [f"e{i}" for i in range(len(op.tensors))]
