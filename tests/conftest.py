@@ -7,7 +7,9 @@ packages (`tests/packaging`). Name their folder to run them; `python tests/run.p
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -33,3 +35,43 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # Reported in the closing line as "deselected": nobody takes them for passed.
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+
+
+def _real_cuda() -> bool:
+    """Whether CuPy is installed and finds a GPU."""
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return bool(cupy.cuda.is_available())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--real", action="store_true", help="run the CUDA tests on the GPU alone, not the stand-in"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cuda" in metafunc.fixturenames:
+        real = _real_cuda()
+        if metafunc.config.getoption("--real") and not real:
+            raise pytest.UsageError("--real: CuPy is not installed or finds no GPU")
+        kinds = ["real"] if metafunc.config.getoption("--real") else ["stand-in"]
+        if real and kinds != ["real"]:
+            kinds.append("real")
+        metafunc.parametrize("cuda", kinds, indirect=True)
+
+
+@pytest.fixture
+def cuda(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A CUDA device: the stand-in of `tests/cuda`, and the GPU where there is one."""
+    if request.param == "real":
+        import cupy
+
+        yield cupy
+        return
+    from .cuda import stand_in
+
+    with stand_in.installed():
+        yield stand_in
