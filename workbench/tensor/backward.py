@@ -239,11 +239,12 @@ def accumulate(leaves: dict[int, list[Any]], taped: bool) -> None:
         elif taped:
             leaf.grad = g
         else:
-            if type(g) is not np.ndarray and isinstance(g, np.generic):
-                g = np.asarray(g)
             # Keep the array itself only when nobody else can see it: 2 = this name and the
             # argument; an array that is a view of a fresh one may stay if its base is as lonely.
-            elif not _exclusive(g, sys.getrefcount(g)):
+            count = sys.getrefcount(g)  # before the call below holds it too
+            if type(g) is not np.ndarray and isinstance(g, np.generic):
+                g = np.asarray(g)
+            elif not _exclusive(g, count):
                 g = g.copy()
             grad = wrap(g)
             leaf.grad = grad
