@@ -19,10 +19,11 @@ ROOMS = (
 )  # fmt: skip
 
 # torch's module paths, as thin names over the rooms: (what they may reach, who may reach them).
-NAMES = ("autograd", "func", "linalg", "fft", "special", "cuda", "utils")
+NAMES = ("array_api", "autograd", "func", "linalg", "fft", "special", "cuda", "utils")
 
 # A method may open a door to a room further right when it is called: said here, with the reason.
 DOORS = {
+    ("tensor", "array_api"): "a tensor names its namespace of the array API standard",
     ("network", "plots"): "network.draw() draws itself",
     ("training", "plots"): "run.plot() draws itself",
 }

@@ -6,8 +6,17 @@ namespace (`numpy` or `cupy`) to compute with.
 
 import warnings
 
-from . import random
-from .backends import array_device, device_namespace, move, namespace, to_numpy
+from . import dlpack, random
+from .backends import (
+    add_at,
+    array_device,
+    device_namespace,
+    move,
+    multiply_at,
+    namespace,
+    to_numpy,
+    writable,
+)
 from .constants import constant
 from .device import device
 from .dtypes import (
@@ -22,6 +31,7 @@ from .dtypes import (
 from .system import blas_info, blas_threads, set_num_threads, thread_count
 
 __all__ = [
+    "add_at",
     "array_device",
     "as_dtype",
     "blas_info",
@@ -29,10 +39,12 @@ __all__ = [
     "constant",
     "device",
     "device_namespace",
+    "dlpack",
     "dtype",
     "dtype_of",
     "get_default_dtype",
     "move",
+    "multiply_at",
     "namespace",
     "promote",
     "random",
@@ -41,6 +53,7 @@ __all__ = [
     "set_num_threads",
     "thread_count",
     "to_numpy",
+    "writable",
 ]
 
 # log(0) is -inf and 0/0 is nan without comment, as in torch. Only for computations of our own

@@ -10,6 +10,7 @@ import numpy as np
 from workbench.arrays import (
     as_dtype,
     device_namespace,
+    dlpack,
     dtype_of,
     get_default_dtype,
     move,
@@ -158,24 +159,33 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the memory of a NumPy array.
 
-    Raises TypeError for anything else and for element types tensors cannot hold.
+    Raises TypeError for anything else and for element types tensors cannot hold, ValueError for
+    negative strides.
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
     dtype_of(array)
-    return wrap(array)
+    return wrap(_forward(array))
+
+
+def _forward(array: np.ndarray) -> np.ndarray:
+    for step in array.strides:
+        if step < 0:
+            raise ValueError(
+                "At least one stride in the given numpy array is negative, and tensors with "
+                "negative strides are not supported; make a copy with array.copy()"
+            )
+    return array
 
 
 @function(method=False)
-def from_dlpack(ext_tensor: Any) -> Tensor:
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares the memory of another library's, through the DLPack protocol.
 
-    Raises TypeError for objects without `__dlpack__`, BufferError where they refuse.
+    `device` moves it, `copy=True` copies it, `copy=False` raises BufferError where a copy is
+    needed. Raises TypeError for objects without `__dlpack__`, BufferError where they refuse.
     """
-    if not hasattr(ext_tensor, "__dlpack__"):
-        raise TypeError(f"from_dlpack expects a __dlpack__ method, got {type(ext_tensor).__name__}")
-    where, _ = ext_tensor.__dlpack_device__()
-    return wrap(device_namespace("cuda" if where == 2 else "cpu").from_dlpack(ext_tensor))
+    return wrap(dlpack.take(ext_tensor, None if device is None else Device(device), copy))
 
 
 def legacy_tensor(cls: type[Tensor], data: Any, *sizes: Any) -> Tensor:

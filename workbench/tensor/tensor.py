@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 
-from workbench.arrays import array_device, device, dtype, dtype_of, to_numpy
+from workbench.arrays import array_device, device, dtype, dtype_of
 
 from . import backward as engine
 from . import versions
+from .exchange import Exchange
 from .node import LEAF, HookHandle, Node, add_hook
 
 _new = object.__new__
@@ -55,7 +56,7 @@ class Size(tuple):
         return Size(tuple.__add__(self, tuple(other)))
 
 
-class Tensor:
+class Tensor(Exchange):
     """A multi-dimensional array of one dtype on one device, with autograd.
 
     Make one with `wb.tensor`, `wb.zeros`, … `array` is the raw NumPy (or CuPy) array beneath.
@@ -72,10 +73,6 @@ class Tensor:
     _base: Tensor | None
     _views: list[Any] | None
     name: str | None
-
-    __array_priority__ = 1000
-    # NumPy must hand `ndarray * tensor` to us, not loop over it
-    __array_ufunc__ = None
 
     def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """`Tensor(data)` copies to the default dtype; `Tensor(2, 3)` is uninitialised 2 x 3."""
@@ -314,132 +311,6 @@ class Tensor:
                 )
 
         add_hook(self.edge, keep)
-
-    # -- leaving for Python and NumPy --------------------------------------------------------
-
-    def item(self) -> Any:
-        """The one element as a Python number; RuntimeError when there are several."""
-        array = self.array
-        if array.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {array.size} elements cannot be converted to Scalar; use tolist()"
-            )
-        value = array.item()
-        return float(value) if array.dtype.kind == "V" else value
-
-    def tolist(self) -> Any:
-        """The elements as (nested lists of) Python numbers."""
-        array = to_numpy(self.array)
-        return (array.astype(np.float32) if array.dtype.kind == "V" else array).tolist()
-
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The elements as a NumPy array that shares memory (CPU).
-
-        Raises RuntimeError for tensors that require gradients and TypeError for CUDA tensors,
-        unless `force`.
-        """
-        if not force:
-            if self.edge is not None:
-                raise RuntimeError(
-                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                    "instead."
-                )
-            if self.is_cuda:
-                raise TypeError(
-                    "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to "
-                    "host memory first."
-                )
-        return to_numpy(self.array)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            if copy is False:
-                raise ValueError("converting the dtype needs a copy")
-            return array.astype(dtype)
-        return array.copy() if copy else array
-
-    def __dlpack__(self, **options: Any) -> Any:
-        if self.edge is not None:
-            raise BufferError("Can't export tensors that require gradient; use tensor.detach()")
-        return self.array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self.array.__dlpack_device__()
-
-    def __bool__(self) -> bool:
-        array = self.array
-        if array.size != 1:
-            if array.size == 0:
-                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
-        return bool(array.item())
-
-    def _scalar(self) -> Any:
-        if self.array.size != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
-        return self.item()
-
-    def __float__(self) -> float:
-        return float(self._scalar())
-
-    def __int__(self) -> int:
-        return int(self._scalar())
-
-    def __complex__(self) -> complex:
-        return complex(self._scalar())
-
-    def __index__(self) -> int:
-        value: SupportsIndex = self.item()
-        if not isinstance(value, int):
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(value)
-
-    def __len__(self) -> int:
-        if self.array.ndim == 0:
-            raise TypeError("len() of a 0-d tensor")
-        return int(self.array.shape[0])
-
-    def __iter__(self) -> Any:
-        if self.array.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(self.array.shape[0]))
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __format__(self, spec: str) -> str:
-        if self.array.ndim == 0 and spec:
-            return format(self.item(), spec)
-        return repr(self) if not spec else object.__format__(self, spec)
-
-    def __copy__(self) -> Tensor:
-        made = _new(type(self))
-        made.array = self.array
-        made.edge = self.edge
-        made.__dict__.update(self.__dict__)
-        return made
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment; use x.detach().clone()"
-            )
-        from copy import deepcopy
-
-        made = _new(type(self))
-        memo[id(self)] = made
-        made.array = self.array.copy()
-        made.edge = self.edge
-        if self.grad is not None:
-            made.grad = deepcopy(self.grad, memo)
-        for key, value in self.__dict__.items():
-            made.__dict__[key] = deepcopy(value, memo)
-        return made
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (type(self), to_numpy(self.array), self.edge is LEAF, self.__dict__)
 
 
 def _rebuild(cls: type[Tensor], array: np.ndarray, needs_grad: bool, extra: dict) -> Tensor:
