@@ -37,16 +37,28 @@ REFUSED = {
     # only for tensors without elements does torch take these dtypes
     "softmax": set(DTYPES) - {"float16", "bfloat16", "float32", "float64"},
     "log_softmax": set(DTYPES) - {"float16", "bfloat16", "float32", "float64"},
+    "attention": set(DTYPES) - {"float16", "bfloat16", "float32", "float64"},
+    **dict.fromkeys(
+        ("rnn_layer", "lstm_layer", "gru_layer"),
+        set(DTYPES) - {"float16", "bfloat16", "float32", "float64"},
+    ),
     "conv2d": {"bool"}, "matmul": {"bool"}, "linear": {"bool"},
     "square": {"bool"},
     "logaddexp": {"complex64", "complex128"},
-    "avg_pool2d": {"int64"},
-    "adaptive_avg_pool2d": {"complex64", "complex128"},
     "sum_to": {"bool"} | INTS,
+    # only for tensors without dimensions does torch take these dtypes
+    "kthvalue": {"bool", "complex64", "complex128"}, "mode": {"complex64", "complex128"},
+    "cummax": {"complex64", "complex128"}, "cummin": {"complex64", "complex128"},
+    # there is no complex type of two halves here
+    "complex": {"float16"}, "view_as_complex": {"float16"},
+    "cdist_forward": {"float16", "bfloat16"},  # torch: only without elements, or by products
 }  # fmt: skip
 
 # What we compute and torch refuses: op -> dtypes.
 EXTENDED = {
+    "avg_pool1d": {"int16", "int32"}, "avg_pool2d": {"int16", "int32"},
+    "avg_pool3d": {"int16", "int32", "float16", "bfloat16"},
+    **{f"adaptive_avg_pool{n}d": {"complex64", "complex128"} for n in (1, 2, 3)},
     "sub": {"bool"},  # a bool tensor minus a float
     "conv2d": INTS,  # with dilation
     "lerp": {"bool"} | INTS,  # with a float weight
@@ -54,6 +66,7 @@ EXTENDED = {
     "maximum": set(DTYPES), "minimum": set(DTYPES), "fmax": set(DTYPES), "fmin": set(DTYPES),
     "logaddexp": set(DTYPES), "atan2": set(DTYPES),
     "logical_and": set(DTYPES), "logical_or": set(DTYPES), "logical_xor": set(DTYPES),
+    "hypot": set(DTYPES), "nextafter": set(DTYPES), "logaddexp2": set(DTYPES),
 }  # fmt: skip
 
 # Sums whose order differs from torch's, and functions with larger steps: tolerance times this.
@@ -100,9 +113,14 @@ def test_forward_matches_torch_in_every_dtype(op, oracle):
     assert not problems, "\n".join(problems[:12])
 
 
+LAYOUT_MATTERS = {"as_strided", "view_as_complex"}  # views of the memory as it lies
+
+
 @PUBLIC
 def test_memory_layout_does_not_matter(op, oracle):
     """The same values in Fortran order, and with a step between them."""
+    if op.name in LAYOUT_MATTERS:
+        return
     for sample in samples(op):
         if not sample.exact:
             continue
@@ -161,7 +179,8 @@ def test_special_values_match_torch(op, oracle):
         if ours.error is not None:
             continue
         a, b = ours.values[0].array, oracle.from_torch(theirs.values[0])
-        wrong = ~np.isclose(a, b, rtol=1e-5, atol=1e-30, equal_nan=True)
+        wrong = ~np.isclose(a, b, rtol=1e-5, atol=ROUNDED_NEAR_ZERO.get(op.name, 1e-30),
+                            equal_nan=True)  # fmt: skip
         if a.dtype.kind == "f" and op.name not in SIGNED_ZEROS_DIFFER:
             wrong |= (a == 0) & (np.signbit(a) != np.signbit(b))
         where = np.argwhere(wrong)
@@ -169,8 +188,11 @@ def test_special_values_match_torch(op, oracle):
         assert not len(where), f"{op.name} {np.dtype(dtype).name} (inputs, ours, torch): {shown}"
 
 
+# torch's own results near zero are off by this much.
+ROUNDED_NEAR_ZERO = {"logaddexp2": 2e-8}
+
 # The sign of a zero result is not promised: NumPy picks either of two equal zeros, and so on.
-SIGNED_ZEROS_DIFFER = {"erf", "fmax", "fmin", "relu", "maximum", "minimum", "remainder"}
+SIGNED_ZEROS_DIFFER = {"erf", "logaddexp2", "fmax", "fmin", "relu", "maximum", "minimum", "remainder"}
 
 
 @PUBLIC

@@ -1,380 +1,187 @@
-"""Pooling over windows, tap by tap: one strided slice per kernel position, no index arrays."""
+"""Maxima over windows: one side after the other, without index arrays.
+
+The maximum over a window of a plane is the maximum along its columns of the maxima along its
+rows; so is the place of the first one, if rows come first. The gradient finds the winners again
+by comparing (a byte per element, a few planes at a time), so that the forward keeps nothing.
+"""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from .conv import pair
-from .declare import op, shape_setting
+from .declare import op
+from .pool_sides import lowest, pick_winners, reduce_side, spread_winners, winners
 from .samples import Sample
+from .windows import planes, windows
+
+_BLOCK = 1 << 16  # elements of a block of planes that is worked on while it is in the cache
 
 
-def _size(size, kernel, stride, padding, dilation, ceil_mode):
-    span = size + 2 * padding - dilation * (kernel - 1) - 1
-    n = (-(-span // stride) if ceil_mode else span // stride) + 1
-    if ceil_mode and (n - 1) * stride >= size + padding:
-        n -= 1  # a window may not start in the padding on the right
-    return n
+def _blocks(xp, count, size):
+    """Ranges of planes of `size` elements each; all at once on a GPU."""
+    step = max(1, _BLOCK // max(size, 1)) if xp is np else max(count, 1)
+    return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
-class _Windows:
-    """The geometry of pooling windows over (N, C, H, W)."""
+def maxima(xp, x, sides):
+    """The maxima of the windows of planes (P, *sides)."""
+    for i, side in enumerate(sides):
+        x = reduce_side(xp, xp.maximum, x, i, side, lowest(x.dtype))
+    return x
 
-    def __init__(self, name, shape, kernel, stride, padding, dilation, ceil_mode):
-        self.kernel = pair(kernel, "kernel_size")
-        self.stride = pair(stride, "stride") if stride not in (None, ()) else self.kernel
-        self.padding, self.dilation = pair(padding, "padding"), pair(dilation, "dilation")
-        if len(shape) != 4:
-            raise RuntimeError(f"{name}(): Expected 3D or 4D input (got {len(shape)}D)")
-        if min(self.kernel) < 1 or min(self.stride) < 1 or min(self.dilation) < 1:
-            raise RuntimeError(f"{name}(): kernel, stride and dilation should be greater than zero")
-        for k, p in zip(self.kernel, self.padding, strict=True):
-            if not 0 <= p <= k // 2:
-                raise RuntimeError(
-                    f"pad should be at most half of effective kernel size, but got pad={p}, "
-                    f"kernel_size={k}"
-                )
-        sizes = zip(shape[2:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
-        self.out = tuple(_size(*side, ceil_mode) for side in sizes)
-        if min(self.out) < 1:
-            raise RuntimeError(
-                f"{name}(): Given input size: ({shape[1]}x{shape[2]}x{shape[3]}). Calculated "
-                f"output size: ({shape[1]}x{self.out[0]}x{self.out[1]}). Output size is too small: "
-                f"use a smaller kernel_size than {self.kernel}"
-            )
-        # how far the padded input must reach for the last window
-        self.reach = tuple(
-            max(n + 2 * p, (o - 1) * s + d * (k - 1) + 1)
-            for n, o, k, s, p, d in zip(
-                shape[2:],
-                self.out,
-                self.kernel,
-                self.stride,
-                self.padding,
-                self.dilation,
-                strict=True,
-            )
+
+def stages(xp, x, sides, values=False):
+    """Winners along the last side, along the one before of those maxima, …: codes by side."""
+    found = [None] * len(sides)
+    for i in range(len(sides) - 1, -1, -1):
+        x, found[i] = winners(xp, x, i, sides[i], values or i > 0)
+    return x, found
+
+
+def _pool(xp, name, dims, input, *settings):
+    w = windows(name, dims, input.shape, *settings)
+    out = maxima(xp, planes(input, dims), w.sides)
+    if all(side.exact and side.kernel == 1 for side in w.sides):
+        out = out.copy()
+    return out.reshape(w.out_shape)
+
+
+def _unpool(xp, name, dims, g, source, *settings):
+    """`g` (one value per window) put where `source` had its maxima, a block of planes at a time."""
+    w = windows(name, dims, source.shape, *settings)
+    x, values = planes(source, dims), planes(xp.ascontiguousarray(g), dims)
+    out = xp.empty(x.shape, g.dtype)
+    for part in _blocks(xp, len(x), x[:1].size):
+        _, found = stages(xp, x[part], w.sides)
+        held = values[part]
+        for i, side in enumerate(w.sides):
+            held = spread_winners(xp, held, found[i], i, side)
+        out[part] = held
+    return out.reshape(source.shape)
+
+
+def _picked(xp, name, dims, input, source, *settings):
+    """The elements of `input` where `source` had its maxima: the adjoint of `_unpool`."""
+    w = windows(name, dims, source.shape, *settings)
+    held = planes(xp.ascontiguousarray(input), dims)
+    _, found = stages(xp, planes(source, dims), w.sides)
+    for i in range(dims - 1, -1, -1):
+        held = pick_winners(xp, held, found[i], i, w.sides[i])
+    return held.reshape(w.out_shape)
+
+
+# -- the ops: for lines, planes and volumes --------------------------------------------------------
+
+SHAPES = {1: (7,), 2: (5, 7), 3: (4, 5, 4)}
+_DRAWING = {1: "(N, C, L)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
+
+
+def pool_errors(dims):
+    """Inputs that every pool of this rank refuses."""
+
+    def errors(make):
+        shape = (2, 3, *SHAPES[dims])
+        yield Sample(make(2, 3, *(2,) * dims), 3)
+        yield Sample(make(*shape), 2, 2, 2)
+        yield Sample(make(*shape[2:]), 2)
+        yield Sample(make(*shape), 0)
+        yield Sample(make(*shape), 2, 0)
+        yield Sample(make(*shape), 3, 1, -1)
+        yield Sample(make(*shape), (2,) * (dims + 1))
+        yield Sample(make(*shape), 2.5)
+        yield Sample(make(2, 3, *(0,) * dims), 2)
+
+    return errors
+
+
+def _samples(dims):
+    def samples(make):
+        sides = SHAPES[dims]
+        mixed = (3, 2, 2)[:dims]
+        yield Sample(make.distinct(2, 3, *(6, 4, 4)[:dims]), 2)
+        yield Sample(make.distinct(2, 1, *sides), mixed, 2, 1)
+        yield Sample(make.distinct(1, 2, *sides), 3, 2, 1, 1, True)
+        yield Sample(make.distinct(2, *sides), 2, 1, 0, 2)
+        yield Sample(make.distinct(2, *sides), 2, 3)
+        yield Sample(make(0, 2, *sides), 2)
+
+    return samples
+
+
+def _declare(dims):
+    name = f"max_pool{dims}d"
+
+    def shape(input, kernel_size, stride, padding, dilation, ceil_mode):
+        return windows(
+            name, dims, input, kernel_size, stride, padding, dilation, ceil_mode
+        ).out_shape
+
+    def source_shape(source, kernel_size, stride, padding, dilation, ceil_mode):
+        return shape(source, kernel_size, stride, padding, dilation, ceil_mode)
+
+    def taps_samples(gathered):
+        def samples(make):
+            source = make.distinct(2, 1, *SHAPES[dims])
+            settings = ((3, 2, 2)[:dims], 2, 1, 1, False)
+            many = source.shape if gathered else shape(source.shape, *settings)
+            yield Sample(make(*many), source, *settings)
+            settings = (2, 2, 0, 1, True)
+            many = source.shape if gathered else shape(source.shape, *settings)
+            yield Sample(make(*many), source, *settings)
+
+        return samples
+
+    def max_pool(xp, input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        return _pool(xp, name, dims, input, kernel_size, stride, padding, dilation, ceil_mode)
+
+    def unpool(xp, input, source, /, kernel_size, stride, padding, dilation, ceil_mode):
+        return _unpool(
+            xp, name, dims, input, source, kernel_size, stride, padding, dilation, ceil_mode
         )
-        self.shape = shape
 
-    def pad(self, xp, x, value):
-        (ph, pw), (h, w) = self.padding, self.shape[2:]
-        if self.reach == (h, w):
-            return x
-        out = xp.full((*self.shape[:2], *self.reach), value, dtype=x.dtype)
-        out[:, :, ph : ph + h, pw : pw + w] = x
-        return out
-
-    def crop(self, x):
-        (ph, pw), (h, w) = self.padding, self.shape[2:]
-        return x if self.reach == (h, w) else x[:, :, ph : ph + h, pw : pw + w]
-
-    def taps(self):
-        """The slices that pick, for every window, its element at each kernel position."""
-        (kh, kw), (sh, sw), (dh, dw), (oh, ow) = self.kernel, self.stride, self.dilation, self.out
-        for i in range(kh):
-            for j in range(kw):
-                yield (
-                    slice(None),
-                    slice(None),
-                    slice(i * dh, i * dh + (oh - 1) * sh + 1, sh),
-                    slice(j * dw, j * dw + (ow - 1) * sw + 1, sw),
-                )
-
-
-def _max_shape(input, kernel_size, stride, padding, dilation, ceil_mode):
-    w = _Windows("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (*input[:2], *w.out)
-
-
-def _avg_shape(input, kernel_size, stride, padding, ceil_mode):
-    return _max_shape(input, kernel_size, stride, padding, 1, ceil_mode)
-
-
-def _lowest(dtype):
-    """What padding counts as under a maximum."""
-    return -math.inf if dtype.kind not in "iu" else np.iinfo(dtype).min
-
-
-def _pool_errors(make):
-    yield Sample(make(2, 3, 2, 2), 3)
-    yield Sample(make(2, 3, 6, 6), 2, 2, 2)
-    yield Sample(make(6, 6), 2)
-    yield Sample(make(2, 3, 6, 6), 0)
-
-
-def _max_samples(make):
-    yield Sample(make.distinct(2, 3, 6, 4), 2)
-    yield Sample(make.distinct(2, 1, 5, 7), (3, 2), 2, 1)
-    yield Sample(make.distinct(1, 2, 7, 7), 3, 2, 1, 1, True)
-    yield Sample(make.distinct(1, 2, 7, 7), 2, 1, 0, 2)
-    yield Sample(make(0, 2, 4, 4), 2)
-
-
-@op(
-    errors=_pool_errors,
-    accepts="iuf",
-    shape=_max_shape,
-    namespace="nn.functional",
-    samples=_max_samples,
-)
-def max_pool2d(xp, input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
-    """The largest element of each window of (N, C, H, W); padding counts as -inf.
-
-    Raises RuntimeError when the windows do not fit. The first of tied elements gets the gradient.
-    """
-    w = _Windows("max_pool2d", input.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    x = w.pad(xp, input, _lowest(input.dtype))
-    out = None
-    for tap in w.taps():
-        if out is None:
-            out = x[tap].copy()
-        else:
-            xp.maximum(out, x[tap], out=out)
-    return out
-
-
-_MAX = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-
-max_pool2d.vjp(
-    input=lambda F, g, input, out, kernel_size, stride, padding, dilation, ceil_mode: (
-        F.max_unpool_taps(
-            g, F.detach(input), F.detach(out), kernel_size, stride, padding, dilation, ceil_mode
+    def picked(xp, input, source, /, kernel_size, stride, padding, dilation, ceil_mode):
+        return _picked(
+            xp, name, dims, input, source, kernel_size, stride, padding, dilation, ceil_mode
         )
+
+    max_pool.__name__ = name
+    max_pool.__doc__ = (
+        f"The largest element of each window of {_DRAWING[dims]}, N left out or not; padding "
+        "counts as -inf.\n\n"
+        "Raises RuntimeError when the windows do not fit. The first of tied elements gets the "
+        "gradient."
     )
-)
+    unpool.__name__ = f"max_unpool{dims}d_taps"
+    unpool.__doc__ = "Values of the windows put where `source` had its window maximum."
+    picked.__name__ = f"max_pool{dims}d_taps"
+    picked.__doc__ = "The elements of `input` where `source` had its window maximum."
 
+    made = op(
+        errors=pool_errors(dims),
+        accepts="f" if dims == 1 else "iuf",
+        shape=shape,
+        namespace="nn.functional",
+        samples=_samples(dims),
+    )(max_pool)
+    hidden = {"function": False, "method": False, "oracle": False}
+    put = op(shape=lambda source: source, samples=taps_samples(False), **hidden)(unpool)
+    get = op(shape=source_shape, samples=taps_samples(True), **hidden)(picked)
 
-def _first_hits(xp, w, input, out):
-    """For each tap, where it holds its window's maximum and no earlier tap does."""
-    x = w.pad(xp, input, _lowest(input.dtype))
-    taken = None
-    for tap in w.taps():
-        hit = x[tap] == out
-        if taken is None:
-            taken = hit.copy()
-        else:
-            hit &= ~taken
-            taken |= hit
-        yield tap, hit
-
-
-@op(shape=lambda source: source, function=False, method=False, oracle=False)
-def max_unpool_taps(xp, input, source, top, /, kernel_size, stride, padding, dilation, ceil_mode):
-    """Values of the windows put where `source` had its window maximum `top`."""
-    w = _Windows("max_pool2d", source.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    out = xp.zeros((*source.shape[:2], *w.reach), dtype=input.dtype)
-    for tap, hit in _first_hits(xp, w, source, top):
-        out[tap] += input * hit
-    return w.crop(out)
-
-
-@op(shape=lambda top: top, function=False, method=False, oracle=False)
-def max_pool_taps(xp, input, source, top, /, kernel_size, stride, padding, dilation, ceil_mode):
-    """The elements of `input` where `source` had its window maximum `top`."""
-    w = _Windows("max_pool2d", source.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    x = w.pad(xp, input, 0)
-    out = xp.zeros(top.shape, dtype=input.dtype)
-    for tap, hit in _first_hits(xp, w, source, top):
-        out += x[tap] * hit
-    return out
-
-
-def _taps_samples(make):
-    source = make.distinct(2, 1, 5, 7)
-    top = max_pool2d.forward(np, source, (3, 2), 2, 1)
-    yield Sample(make(*top.shape), source, top, (3, 2), 2, 1, 1, False)
-
-
-def _pool_taps_samples(make):
-    source = make.distinct(2, 1, 5, 7)
-    top = max_pool2d.forward(np, source, (3, 2), 2, 1)
-    yield Sample(make(*source.shape), source, top, (3, 2), 2, 1, 1, False)
-
-
-max_unpool_taps.samples = _taps_samples
-max_pool_taps.samples = _pool_taps_samples
-max_unpool_taps.vjp(
-    input=lambda F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode: (
-        F.max_pool_taps(g, source, top, kernel_size, stride, padding, dilation, ceil_mode)
-    )
-)
-max_pool_taps.vjp(
-    input=lambda F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode: (
-        F.max_unpool_taps(g, source, top, kernel_size, stride, padding, dilation, ceil_mode)
-    )
-)
-
-
-def _avg_samples(make):
-    yield Sample(make(2, 3, 6, 4), 2)
-    yield Sample(make(2, 1, 5, 7), (3, 2), 2, 1)
-    yield Sample(make(2, 1, 5, 7), 3, 2, 1, False, False)
-    yield Sample(make(1, 2, 7, 7), 3, 2, 1, True)
-    yield Sample(make(1, 2, 7, 7), 3, 2, 0, False, True, 4)
-
-
-def _divisors(xp, w, dtype, count_include_pad, divisor_override):
-    """How many elements each window divides by: a number, or an array (oh, ow)."""
-    if divisor_override is not None:
-        if divisor_override == 0:
-            raise RuntimeError("divisor must be not zero")
-        return divisor_override
-    sides = []
-    for n, o, k, s, p in zip(w.shape[2:], w.out, w.kernel, w.stride, w.padding, strict=True):
-        side = []
-        for i in range(o):
-            start = i * s - p
-            stop = min(start + k, n + p)
-            side.append(stop - start if count_include_pad else min(stop, n) - max(start, 0))
-        sides.append(xp.asarray(side, dtype=dtype))
-    return sides[0][:, None] * sides[1][None, :]
-
-
-@op(
-    errors=lambda make: (s for s in _pool_errors(make) if s.args[0].ndim == 4),
-    accepts="f",
-    shape=_avg_shape,
-    namespace="nn.functional",
-    samples=_avg_samples,
-)
-def avg_pool2d(
-    xp,
-    input,
-    /,
-    kernel_size,
-    stride=None,
-    padding=0,
-    ceil_mode=False,
-    count_include_pad=True,
-    divisor_override=None,
-):
-    """The mean of each window of (N, C, H, W).
-
-    Raises RuntimeError when the windows do not fit.
-    """
-    w = _Windows("avg_pool2d", input.shape, kernel_size, stride, padding, 1, ceil_mode)
-    x = w.pad(xp, input, 0)
-    out = None
-    for tap in w.taps():
-        if out is None:
-            out = x[tap].copy()
-        else:
-            out += x[tap]
-    out /= _divisors(xp, w, input.dtype, count_include_pad, divisor_override)
-    return out
-
-
-def _avg_rule(
-    F, g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-):
-    return F.avg_unpool2d(
-        g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-avg_pool2d.vjp(input=_avg_rule)
-
-
-@op(
-    shape=shape_setting,
-    function=False,
-    method=False,
-    oracle=False,
-    samples=lambda make: iter(
-        [Sample(make(2, 1, 3, 4), (2, 1, 5, 7), (3, 2), 2, 1, False, True, None)]
-    ),
-)
-def avg_unpool2d(
-    xp,
-    input,
-    /,
-    shape,
-    kernel_size,
-    stride,
-    padding,
-    ceil_mode,
-    count_include_pad,
-    divisor_override,
-):
-    """The adjoint of avg_pool2d: each window's value spread evenly over its elements."""
-    w = _Windows("avg_pool2d", shape, kernel_size, stride, padding, 1, ceil_mode)
-    share = input / _divisors(xp, w, input.dtype, count_include_pad, divisor_override)
-    out = xp.zeros((*shape[:2], *w.reach), dtype=input.dtype)
-    for tap in w.taps():
-        out[tap] += share
-    return w.crop(out)
-
-
-def _avg_unpool_rule(
-    F, g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-):
-    return F.avg_pool2d(
-        g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-avg_unpool2d.vjp(input=_avg_unpool_rule)
-
-
-def _bins(xp, size, out, dtype):
-    """The matrix (out, size) whose rows average the adaptive bins of a side."""
-    matrix = xp.zeros((out, size), dtype=dtype)
-    for i in range(out):
-        start, stop = i * size // out, -(-(i + 1) * size // out)
-        matrix[i, start:stop] = 1 / (stop - start)
-    return matrix
-
-
-def _adaptive_samples(make):
-    yield Sample(make(2, 3, 6, 4), 2)
-    yield Sample(make(2, 3, 5, 7), (3, 4))
-    yield Sample(make(3, 5, 7), 1)
-    yield Sample(make(2, 3, 5, 7), (None, 2))
-
-
-def _adaptive_size(shape, output_size):
-    sides = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * 2
-    return tuple(n if o is None else int(o) for n, o in zip(shape[-2:], sides, strict=True))
-
-
-@op(
-    accepts="f",
-    shape=lambda input, output_size: (*input[:-2], *_adaptive_size(input, output_size)),
-    namespace="nn.functional",
-    samples=_adaptive_samples,
-)
-def adaptive_avg_pool2d(xp, input, /, output_size):
-    """The means of a grid of `output_size` bins over the last two sides, whatever their sizes."""
-    if input.ndim not in (3, 4):
-        raise RuntimeError(
-            f"adaptive_avg_pool2d(): Expected 3D or 4D tensor, but got {list(input.shape)}"
+    def max_rule(F, g, input, kernel_size, stride, padding, dilation, ceil_mode):
+        return getattr(F, put.name)(
+            g, F.detach(input), kernel_size, stride, padding, dilation, ceil_mode
         )
-    oh, ow = _adaptive_size(input.shape, output_size)
-    rows = _bins(xp, input.shape[-2], oh, input.dtype)
-    cols = _bins(xp, input.shape[-1], ow, input.dtype)
-    return xp.matmul(xp.matmul(rows, input), cols.T)
+
+    def put_rule(F, g, source, kernel_size, stride, padding, dilation, ceil_mode):
+        return getattr(F, get.name)(g, source, kernel_size, stride, padding, dilation, ceil_mode)
+
+    def get_rule(F, g, source, kernel_size, stride, padding, dilation, ceil_mode):
+        return getattr(F, put.name)(g, source, kernel_size, stride, padding, dilation, ceil_mode)
+
+    made.vjp(input=max_rule)
+    put.vjp(input=put_rule)
+    get.vjp(input=get_rule)
+    return made
 
 
-adaptive_avg_pool2d.vjp(input=lambda F, g, input_shape: F.adaptive_avg_unpool2d(g, input_shape))
-
-
-@op(
-    shape=shape_setting,
-    function=False,
-    method=False,
-    oracle=False,
-    samples=lambda make: iter([Sample(make(2, 3, 3, 4), (2, 3, 5, 7))]),
-)
-def adaptive_avg_unpool2d(xp, input, /, shape):
-    """The adjoint of adaptive_avg_pool2d."""
-    rows = _bins(xp, shape[-2], input.shape[-2], input.dtype)
-    cols = _bins(xp, shape[-1], input.shape[-1], input.dtype)
-    return xp.matmul(xp.matmul(rows.T, input), cols)
-
-
-adaptive_avg_unpool2d.vjp(
-    input=lambda F, g, input_shape: F.adaptive_avg_pool2d(g, tuple(input_shape[-2:]))
-)
+max_pool1d, max_pool2d, max_pool3d = (_declare(dims) for dims in (1, 2, 3))

@@ -10,6 +10,8 @@ from workbench.arrays import random
 
 from . import (  # noqa: F401 - each adds functions and methods
     arrange,
+    calculus,
+    complexes,
     compose,
     einsum,
     factor_functions,
@@ -18,10 +20,15 @@ from . import (  # noqa: F401 - each adds functions and methods
     linalg_functions,
     matrix_norms,
     numbers,
+    pieces,
+    placing,
     printing,
     sampling,
     scatter,
+    sets,
+    spatial,
     special_functions,
+    statistics,
 )
 from .binding import BOUND, Bound
 from .functions import METHODS, raw
@@ -29,39 +36,24 @@ from .inplace import copy_, fill_raw, inplace_variant
 from .tensor import Tensor
 
 _REFLECTED = (
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "matmul",
-    "and",
-    "or",
-    "xor",
-)
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor",
+    "lshift", "rshift",
+)  # fmt: skip
+_OPERANDS = (Tensor, int, float, complex, np.generic)
 
 
 def _reflect(call: Any) -> Any:
     def reflected(self: Tensor, other: Any) -> Any:
-        return call(other, self)
+        return call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     return reflected
 
 
 def _guard(call: Any) -> Any:
-    """Comparison with something that is no number: not equal, instead of an error."""
+    def operator(self: Tensor, other: Any) -> Any:
+        return call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
-    def compare(self: Tensor, other: Any) -> Any:
-        try:
-            return call(self, other)
-        except TypeError:
-            if isinstance(other, (Tensor, int, float, complex, np.generic)):
-                raise
-            return NotImplemented
-
-    return compare
+    return operator
 
 
 class _Later:
@@ -105,7 +97,13 @@ def _attach_operator(bound: Bound) -> None:
     def call() -> Any:
         return compose.pow if op.name == "pow" else bound.call
 
-    _later(f"__{sign}__", (lambda: _guard(call())) if sign in ("eq", "ne") else call)
+    def operator() -> Any:
+        if len(op.tensors) == 1:
+            return bound.call
+        quick = bound.fast and op.name != "pow"
+        return bound.operator if quick or op.name == "matmul" else _guard(call())
+
+    _later(f"__{sign}__", operator)
     if sign in _REFLECTED:
         _later(f"__r{sign}__", lambda: _reflect(call()))
     if op.inplace:

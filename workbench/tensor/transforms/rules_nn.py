@@ -157,32 +157,40 @@ def _conv_weight(call: Call) -> Any:
 # -- ops over (N, C, …) that treat each N alone ---------------------------------------------------
 
 
-@rule("max_pool2d", "max_unpool_taps", "max_pool_taps", "avg_pool2d", "avg_unpool2d")
-def _fold(call: Call) -> Any:
-    if any(v.ndim != 4 for v in call.values):
-        return None
-    settings: dict[str, Any] = {}
-    if "shape" in call.settings:
-        n, *rest = call.settings["shape"]
-        settings["shape"] = (n * call.size, *rest)
-    folded = [_pull(call.spread(i), 0) for i in range(len(call.values))]
-    return _push(call.run(*folded, **settings), 0, call.size) if call.size else None
+_RANKS = {f"{name}{dims}d{rest}": dims for dims in (1, 2, 3) for name, rest in (
+    ("max_pool", ""), ("max_pool", "_with_indices"), ("max_pool", "_taps"),
+    ("max_unpool", "_taps"), ("avg_pool", ""), ("avg_unpool", ""), ("adaptive_avg_pool", ""),
+    ("adaptive_avg_unpool", ""), ("adaptive_max_pool", "_with_indices"),
+)}  # fmt: skip
 
 
-@rule("adaptive_avg_pool2d", "adaptive_avg_unpool2d")
-def _adaptive(call: Call) -> Any:
-    n, x = call.ndim(), call.spread(0)
-    settings: dict[str, Any] = {}
-    if n == 3:
-        if "shape" in call.settings:
-            settings["shape"] = (call.size, *call.settings["shape"])
-        return call.run(x, **settings)
-    if n != 4 or not call.size:
+@rule(*_RANKS)
+def _pool(call: Call) -> Any:
+    """Pools of (C, …) take the samples as a batch; those of (N, C, …) as more of one."""
+    dims, n = _RANKS[call.op.name], call.ndim()
+    if n not in (dims + 1, dims + 2) or any(v.ndim != n for v in call.values) or not call.size:
         return None
+    settings: dict[str, Any] = {}
     if "shape" in call.settings:
         first, *rest = call.settings["shape"]
-        settings["shape"] = (first * call.size, *rest)
-    return _push(call.run(_pull(x, 0), **settings), 0, call.size)
+        fits = (call.size, first) if n == dims + 1 else (call.size * first,)
+        settings["shape"] = (*fits, *rest)
+    if n == dims + 1:
+        return call.run(*(call.spread(i) for i in range(len(call.values))), **settings)
+    folded = [_pull(call.spread(i), 0) for i in range(len(call.values))]
+    return _pushed(call.run(*folded, **settings), call.size)
+
+
+def _pushed(results: Any, size: int) -> Any:
+    if isinstance(results, tuple):
+        return tuple(_push(r, 0, size) for r in results)
+    return _push(results, 0, size)
+
+
+@rule("take_planes", "add_planes", "put_planes")
+def _planes(call: Call) -> Any:
+    """Any number of dimensions may stand before a plane's."""
+    return call.run(call.spread(0), call.spread(1))
 
 
 # -- normalisation --------------------------------------------------------------------------------

@@ -1,0 +1,185 @@
+"""Sums, maxima and winners of windows along one side of an array, and their adjoints.
+
+`x` is (planes, *sides), `i` the side, `side` a `windows.Side`. NumPy merges the dimensions around
+a strided slice into one loop, so a tap costs about as much as the same work on flat arrays.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .windows import along
+
+_LONG = 6  # from here on a reduction over equal parts beats one pass per tap
+
+
+def lowest(dtype):
+    """What padding counts as under a maximum."""
+    return -math.inf if dtype.kind not in "iu" else np.iinfo(dtype).min
+
+
+def reduce_side(xp, ufunc, x, i, side, start):
+    """`ufunc` (maximum or add) over the windows along side `i`; `start` is its neutral element."""
+    dims = x.ndim - 1
+    if side.exact:
+        if side.kernel == 1:
+            return x
+        if side.kernel >= _LONG:
+            return _parts(xp, ufunc, x, i, side)
+    whole = [t for t in side.taps if _covers(t, side)]
+    rest = [t for t in side.taps if not _covers(t, side)]
+    if len(whole) > 1:
+        first, second, *whole = whole
+        out = ufunc(x[along(i, dims, first[2])], x[along(i, dims, second[2])])
+    elif whole:
+        out = x[along(i, dims, whole.pop()[2])].copy()
+    else:
+        out = xp.full((*x.shape[: i + 1], side.n_out, *x.shape[i + 2 :]), start, x.dtype)
+    for _, windows, inside in whole + rest:
+        values = x[along(i, dims, inside)]
+        if type(windows) is slice:
+            part = out[along(i, dims, windows)]
+            ufunc(part, values, out=part)
+        else:
+            out[along(i, dims, windows)] = ufunc(out[along(i, dims, windows)], values)
+    return out
+
+
+def _covers(tap, side):
+    windows = tap[1]
+    return type(windows) is slice and windows.stop - windows.start == side.n_out
+
+
+def _parts(xp, ufunc, x, i, side):
+    cut = x.reshape((*x.shape[: i + 1], side.n_out, side.kernel, *x.shape[i + 2 :]))
+    return (xp.max if ufunc is xp.maximum else xp.sum)(cut, axis=i + 2)
+
+
+def spread_side(xp, g, i, side):
+    """The adjoint of a sum along side `i`: each window's value added to its elements."""
+    dims = g.ndim - 1
+    if side.exact and side.kernel == 1:
+        return g
+    shape = (*g.shape[: i + 1], side.n, *g.shape[i + 2 :])
+    out = (xp.empty if side.exact else xp.zeros)(shape, g.dtype)
+    for _, windows, inside in side.taps:
+        where = along(i, dims, inside)
+        values = g[along(i, dims, windows)]
+        if side.disjoint:
+            out[where] = values
+        else:  # within one tap no element is met twice
+            out[where] += values
+    return out
+
+
+def winners(xp, x, i, side, values=True):
+    """The maxima of the windows along side `i`, and the number of the tap each was found at.
+
+    As in torch the first of equal elements wins, and the last nan. Without `values` the maxima may
+    be left out (None).
+    """
+    if side.exact and side.kernel == 1:
+        return x, xp.zeros(x.shape, np.uint8)
+    best, found = _winners(xp, x, i, side, False, values)
+    if x.dtype.kind == "f" and _has_nan(xp, x if best is None else best):
+        best, found = _winners(xp, x, i, side, True, values)
+    return best, found
+
+
+def _winners(xp, x, i, side, nan, wanted):
+    dims = x.ndim - 1
+    if side.exact and side.kernel == 2:
+        first, second = (x[along(i, dims, inside)] for _, _, inside in side.taps)
+        hit = second > first
+        if nan:
+            hit |= second != second
+        return (xp.maximum(first, second) if wanted else None), hit.view(np.uint8)
+    code = np.uint8 if side.kernel <= 256 else np.int32
+    shape = (*x.shape[: i + 1], side.n_out, *x.shape[i + 2 :])
+    best = xp.full(shape, lowest(x.dtype), x.dtype)
+    found = xp.empty(shape, code)
+    found[...] = xp.asarray(_first_taps(side).astype(code)).reshape((-1,) + (1,) * (dims - i - 1))
+    for t, windows, inside in side.taps:
+        part, values = along(i, dims, windows), x[along(i, dims, inside)]
+        hit = values > best[part]
+        if nan:
+            hit |= values != values
+        # later taps have higher numbers, so the last hit is the largest
+        found[part] = xp.maximum(found[part], hit * code(t))
+        best[part] = xp.maximum(best[part], values)
+    return best, found
+
+
+def _has_nan(xp, x):
+    # asking a GPU would make the host wait for it: there the careful way is taken at once
+    return xp is not np or (bool(x.size) and bool(np.isnan(x.max())))
+
+
+def _first_taps(side):
+    """For each window the number of the first tap that is not padding."""
+    begin = np.full(side.n_out, -1)
+    for t, windows, _ in side.taps:
+        fresh = np.zeros(side.n_out, bool)
+        fresh[windows] = True
+        begin[fresh & (begin < 0)] = t
+    return np.maximum(begin, 0)
+
+
+def kept(xp, values, mask):
+    """`values` where `mask`, else 0; unlike a product this makes no nan of inf and nan."""
+    size = values.dtype.itemsize
+    if values.dtype.kind != "f" or size > 8:
+        return values * mask
+    bits = np.dtype(f"i{size}")
+    flags = xp.negative(xp.ascontiguousarray(mask).view(np.int8), dtype=bits)
+    flags &= xp.ascontiguousarray(values).view(bits)
+    return flags.view(values.dtype)
+
+
+def spread_winners(xp, g, found, i, side):
+    """The adjoint of `winners`: each window's value at the tap where its maximum was."""
+    dims = g.ndim - 1
+    if side.exact and side.kernel == 1:
+        return g
+    shape = (*g.shape[: i + 1], side.n, *g.shape[i + 2 :])
+    out = (xp.empty if side.exact else xp.zeros)(shape, g.dtype)
+    if side.exact and side.kernel == 2 and g.dtype.kind == "f" and g.dtype.itemsize in (2, 4, 8):
+        return _pairs(xp, g, found, i, side, out)
+    for t, windows, inside in side.taps:
+        part, where = along(i, dims, windows), along(i, dims, inside)
+        values = kept(xp, g[part], found[part] == t)
+        if side.disjoint:
+            out[where] = values
+        else:
+            out[where] += values
+    return out
+
+
+def _pairs(xp, g, found, i, side, out):
+    """Windows of two: what the second element does not get, the first one does, bit by bit."""
+    dims = g.ndim - 1
+    bits = np.dtype(f"i{g.dtype.itemsize}")
+    whole, target = g.view(bits), out.view(bits)
+    flags = xp.negative(found.view(np.int8), dtype=bits)
+    first, second = (target[along(i, dims, inside)] for _, _, inside in side.taps)
+    flags &= whole
+    second[...] = flags
+    xp.bitwise_xor(whole, flags, out=first)
+    return out
+
+
+def pick_winners(xp, x, found, i, side):
+    """The elements of `x` at the taps that `winners` found along side `i`."""
+    dims = x.ndim - 1
+    if side.exact and side.kernel == 1:
+        return x
+    out = None
+    for t, windows, inside in side.taps:
+        part = along(i, dims, windows)
+        values = kept(xp, x[along(i, dims, inside)], found[part] == t)
+        if out is None:
+            out = xp.zeros(found.shape, x.dtype)
+        out[part] += values
+    return out
