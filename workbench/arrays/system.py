@@ -36,6 +36,12 @@ def blas_info() -> dict[str, Any]:
     }
 
 
+def openblas_paths() -> list[str]:
+    """The files of the OpenBLAS libraries that are loaded, NumPy's own first."""
+    found = [str(pool["filepath"]) for pool in _pools() if pool["internal_api"] == "openblas"]
+    return sorted(found, key=lambda path: "numpy" not in path)
+
+
 def thread_count() -> int:
     """How many threads BLAS uses (`torch.get_num_threads`)."""
     return int(blas_info()["threads"])
@@ -65,3 +71,8 @@ def blas_threads(n: int) -> int:
         before = max(before, int(library.get_num_threads() or 1))
         library.set_num_threads(n)
     return before
+
+
+def blas_threads_now() -> int:
+    """How many threads BLAS uses, as `thread_count` says, in a few microseconds."""
+    return max((int(library.get_num_threads() or 1) for library in _libraries()), default=1)

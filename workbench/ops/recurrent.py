@@ -1,0 +1,445 @@
+"""Recurrent layers over whole sequences: what LSTM, GRU and the plain RNN share, and the RNN.
+
+A layer is one op over all its steps. Inside, everything lies with the batch last: gates (T, 4H, B),
+states (H, B). So each gate is one contiguous block, the weights multiply from the left as they are,
+and BLAS meets them in blocks small enough for the kernels that repack nothing. The inputs of all
+steps go through their weights at once, and so do the gradients of all steps back into the weights.
+
+Under `create_graph` the rules walk the steps with recorded ops instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.arrays.system import blas_threads_now
+
+from .declare import op
+from .samples import Sample
+
+_SMALL = 1_000_000  # up to so many multiplications OpenBLAS takes a product as it lies
+
+
+class Product:
+    """weight @ x, again and again, for one `weight` (M, K) and x (…, K, N)."""
+
+    def __init__(self, xp, weight, n):
+        self.xp, self.rows = xp, weight.shape[0]
+        m, k = weight.shape
+        self.blocks = 1
+        if xp is np and m * k * n > _SMALL and n >= 8 and blas_threads_now() == 1:
+            fits = [b for b in range(2, m // 16 + 1) if m % b == 0 and m // b * k * n <= _SMALL]
+            self.blocks = fits[0] if fits else 1
+        self.weight = weight
+        if self.blocks > 1:
+            self.weight = weight.reshape(self.blocks, m // self.blocks, k)
+
+    def __call__(self, x, out):
+        """Write weight @ x to `out` (…, M, N)."""
+        if self.blocks > 1:
+            n = self.blocks
+            out = out.reshape(*out.shape[:-2], n, self.rows // n, out.shape[-1])
+            x = x if x.ndim == 2 else x[..., None, :, :]
+        self.xp.matmul(self.weight, x, out=out)
+
+
+def single(x):
+    """Half precision is computed in float32."""
+    return x.astype(np.float32) if x is not None and x.dtype.itemsize == 2 else x
+
+
+def last(xp, x, extra=0):
+    """(T, B, N) as a contiguous (T, N + extra, B); the extra rows are ones."""
+    steps, batch, width = x.shape
+    out = xp.empty((steps, width + extra, batch), x.dtype)
+    out[:, :width] = x.swapaxes(1, 2)
+    out[:, width:] = 1
+    return out
+
+
+def with_bias(xp, weight, bias):
+    """The weight with the bias as one more column."""
+    out = xp.empty((weight.shape[0], weight.shape[1] + 1), weight.dtype)
+    out[:, :-1] = weight
+    out[:, -1] = 0 if bias is None else bias
+    return out
+
+
+def both(first, second):
+    """The sum of two biases of which either may be missing."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first + second
+
+
+def ordered(x, reverse):
+    """Steps in the order in which they are taken."""
+    return x[::-1] if reverse else x
+
+
+def outputs(xp, states, batch_sizes, reverse, kind):
+    """States (T, H, B) as a result (T, B, H), zeros where sequences have ended."""
+    out = xp.empty((states.shape[0], states.shape[2], states.shape[1]), kind)
+    ordered(out, reverse)[...] = states.swapaxes(1, 2)
+    if batch_sizes is not None:
+        for step, n in enumerate(batch_sizes):
+            out[step, n:] = 0
+    return out
+
+
+def sizes(batch_sizes, steps, batch, reverse):
+    """How many sequences take part in each step, in the order in which steps are taken."""
+    if batch_sizes is None:
+        return [batch] * steps
+    return list(ordered(list(batch_sizes), reverse))
+
+
+def weight_gradients(xp, gates, x, states, kind):
+    """Gradients of (input weights, state weights, bias), by one product over all steps.
+
+    `gates` (T, G, B) are gradients, `x` (T, B, I) inputs and `states` (T, H, B) of all steps.
+    """
+    steps, g, batch = gates.shape
+    inputs, hidden = x.shape[2], states.shape[1]
+    seen = xp.empty((steps, batch, inputs + hidden + 1), gates.dtype)
+    seen[..., :inputs] = x
+    seen[..., inputs:-1] = states.swapaxes(1, 2)
+    seen[..., -1] = 1
+    flat = xp.ascontiguousarray(gates.swapaxes(0, 1)).reshape(g, steps * batch)
+    found = flat @ seen.reshape(steps * batch, -1)
+    parts = (found[:, :inputs], found[:, inputs:-1], found[:, -1])
+    return tuple(xp.ascontiguousarray(part).astype(kind, copy=False) for part in parts)
+
+
+def input_gradient(xp, weight, gates, reverse, kind):
+    """The gradient of the input (T, B, I) from that of the gates (T, G, B)."""
+    steps, _, batch = gates.shape
+    found = xp.empty((steps, weight.shape[1], batch), gates.dtype)
+    Product(xp, weight.T, batch)(gates, found)
+    out = xp.empty((steps, batch, weight.shape[1]), kind)
+    ordered(out, reverse)[...] = found.swapaxes(1, 2)
+    return out
+
+
+def only(xp, found, wanted, kind):
+    """Results that are wanted, in their dtype; empty arrays for the others."""
+    return tuple(
+        part.astype(kind, copy=False) if want and part is not None else xp.empty((0,), kind)
+        for part, want in zip(found, wanted, strict=True)
+    )
+
+
+def layer_shapes(wanted, *shapes):
+    """The shapes of gradients, with (0,) for those that are not wanted."""
+    return tuple(
+        shape if want and shape is not None else (0,)
+        for shape, want in zip(shapes, wanted, strict=True)
+    )
+
+
+def check_layer(name, factor, input, h0, w_ih, w_hh):
+    """Refuse operands of one layer that do not fit, with RuntimeError."""
+    wide, hidden = w_ih.shape[0], h0.shape[-1]
+    if input.ndim != 3 or input.shape[2] != w_ih.shape[1]:
+        raise RuntimeError(
+            f"{name}(): input has shape {list(input.shape)}, wants (steps, batch, "
+            f"{w_ih.shape[1]})"
+        )
+    if h0.shape[:-1] != input.shape[1:2] or w_hh.shape != (wide, hidden) or wide % factor:
+        raise RuntimeError(
+            f"{name}(): state {list(h0.shape)} and weights {list(w_ih.shape)}, "
+            f"{list(w_hh.shape)} do not fit input {list(input.shape)}"
+        )
+
+
+# -- the same, step by step, on recorded tensors ----------------------------------------------------
+
+
+class Walk:
+    """A layer's steps over recorded tensors, batch first: for gradients of gradients."""
+
+    def __init__(self, F, input, w_ih, b, reverse, batch_sizes):
+        self.F = F
+        steps, self.batch = tuple(input.shape)[:2]
+        self.times = list(range(steps))[:: -1 if reverse else 1]
+        rows = F.reshape(input, (steps * self.batch, input.shape[2]))
+        wide = F.reshape(F.matmul(rows, t(F, w_ih)), (steps, self.batch, w_ih.shape[0]))
+        self.inputs = wide if b is None else wide + b
+        self.x = input
+        self.live = None
+        if batch_sizes is not None:
+            like = F.detach(input)[0, :, :1] * 0
+            ramp = np.arange(self.batch)[:, None]
+            self.live = [like + _number(F, ramp < n, input) for n in batch_sizes]
+
+    def kept(self, time, new, old):
+        """`new` for the sequences that take part in a step, `old` for the others."""
+        if self.live is None:
+            return new
+        live = self.live[time]
+        return new * live + old * (1 - live)
+
+    def split(self, time, g):
+        """The gradients of a step's new and old state from that of what `kept` made."""
+        if self.live is None:
+            return g, None
+        live = self.live[time]
+        return g * live, g * (1 - live)
+
+    def gradients(self, found, states, w_ih, wide=None):
+        """(input, input weights, state weights, bias, state bias) from gates' by time."""
+        F = self.F
+        steps = len(self.times)
+        ofx = F.stack([found[time] for time in range(steps)], 0)
+        ofh = ofx if wide is None else F.stack([wide[time] for time in range(steps)], 0)
+        g = ofx.shape[2]
+        before = F.stack([states[time] for time in range(steps)], 0)
+        count = steps * self.batch
+        rows, of = F.reshape(ofx, (count, g)), F.reshape(ofh, (count, g))
+        return (
+            F.reshape(F.matmul(rows, w_ih), tuple(self.x.shape)),
+            F.matmul(t(F, rows), F.reshape(self.x, (count, self.x.shape[2]))),
+            F.matmul(t(F, of), F.reshape(before, (count, before.shape[2]))),
+            F.sum(rows, (0,), False),
+            F.sum(of, (0,), False),
+        )
+
+
+def t(F, x):
+    """The transpose of a matrix."""
+    return F.transpose(x, -2, -1)
+
+
+def _number(F, flags, like):
+    """Constant flags as numbers that combine with `like`."""
+    if not F.over_tensors:
+        return flags.astype(like.dtype)
+    made = F.detach(like)[0, :, :1] * 0
+    return made + type(made)(flags).to(made.dtype)
+
+
+def plus(a, b):
+    """a + b where either may be missing."""
+    return b if a is None else a if b is None else a + b
+
+
+# -- the plain RNN ----------------------------------------------------------------------------------
+
+
+def layer_samples(factor, cell=False, proj=False):
+    """Samples of a layer whose weights have `factor` blocks of rows."""
+
+    def samples(make):
+        for steps, batch, i, h, bias, reverse, ends in (
+            (3, 2, 3, 2, True, False, None),
+            (2, 3, 2, 3, False, True, None),
+            (3, 3, 2, 2, True, False, (3, 2, 1)),
+            (3, 2, 1, 2, True, True, (2, 2, 1)),
+            (1, 1, 2, 1, True, False, None),
+        ):
+            p = h + 1 if proj and steps == 2 else h
+            states = [make(batch, p)] + ([make(batch, h)] if cell else [])
+            weights = [make(factor * h, i), make(factor * h, p)]
+            weights += [make(factor * h), make(factor * h)] if bias else [None, None]
+            if p != h:
+                weights.append(make(p, h))
+            settings = {"reverse": reverse} if reverse else {}
+            if ends is not None:
+                settings["batch_sizes"] = ends
+            yield Sample(make(steps, batch, i), *states, *weights, **settings)
+
+    return samples
+
+
+def layer_oracle(name, count):
+    """A torch function over one layer, by `torch._VF`: `count` states, then weights."""
+
+    def oracle(torch, input, *rest, reverse=False, batch_sizes=None, **settings):
+        states, weights = rest[:count], [w for w in rest[count:] if w is not None]
+        call = getattr(torch._VF, settings.get("nonlinearity", name))
+        bias = len(weights) > 3
+        states = [s[None] for s in states]
+        if batch_sizes is None:
+            x = input.flip(0) if reverse else input
+            out, *ends = call(x, tuple(states) if count > 1 else states[0], weights, bias, 1, 0.0,
+                              False, False, False)  # fmt: skip
+            out = out.flip(0) if reverse else out
+            return out, *(e[0] for e in ends)
+        # both directions of a packed sequence, of which the other one is left out
+        lengths = [sum(n > b for n in batch_sizes) for b in range(input.shape[1])]
+        packed = torch.nn.utils.rnn.pack_padded_sequence(input, lengths)
+        if reverse:
+            states, weights = [torch.cat([s, s]) for s in states], weights * 2
+        given = tuple(states) if count > 1 else states[0]
+        data, *ends = call(packed.data, packed.batch_sizes, given, weights, bias, 1, 0.0, False,
+                           reverse)  # fmt: skip
+        width = data.shape[1] // 2 if reverse else data.shape[1]
+        data = data[:, -width:]
+        out, _ = torch.nn.utils.rnn.pad_packed_sequence(packed._replace(data=data))
+        return out, *(e[-1] for e in ends)
+
+    return oracle
+
+
+_RNN = "rnn_layer"
+
+
+def _rnn_samples(make):
+    for sample in layer_samples(1)(make):
+        yield sample
+    relu = next(iter(layer_samples(1)(make)))
+    yield Sample(*relu.args, nonlinearity="rnn_relu")
+
+
+@op(
+    accepts="f",
+    dtype="same",
+    shape=lambda input, h0: ((*input[:2], h0[-1]), h0),
+    function=False,
+    method=False,
+    returns=("output", "last_state"),
+    differentiable=("output", "last_state"),
+    aux=("states",),
+    samples=_rnn_samples,
+    oracle=layer_oracle("rnn_tanh", 1),
+)
+def rnn_layer(
+    xp,
+    input,
+    h0,
+    w_ih,
+    w_hh,
+    b_ih=None,
+    b_hh=None,
+    /,
+    reverse=False,
+    batch_sizes=None,
+    nonlinearity="rnn_tanh",
+):
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh) over the steps of (T, B, I), or relu of it.
+
+    `h0` (B, H) → all states (T, B, H) and the last (B, H). `batch_sizes` says how many of the
+    sequences, sorted by length, take part in each step. Elman, 1990.
+
+    Raises RuntimeError when the shapes do not fit.
+    """
+    check_layer(_RNN, 1, input, h0, w_ih, w_hh)
+    kind = input.dtype
+    x, h, w_in, w_rec, b = (single(v) for v in (input, h0, w_ih, w_hh, both(b_ih, b_hh)))
+    steps, batch, _ = x.shape
+    size = w_rec.shape[0]
+    states = xp.empty((steps + 1, size, batch), x.dtype)
+    states[0] = h.T
+    Product(xp, with_bias(xp, w_in, b), batch)(last(xp, ordered(x, reverse), 1), states[1:])
+    product, scratch = Product(xp, w_rec, batch), xp.empty((size, batch), x.dtype)
+    for step, n in enumerate(sizes(batch_sizes, steps, batch, reverse)):
+        now = states[step + 1]
+        product(states[step], scratch)
+        now += scratch
+        if nonlinearity == "rnn_tanh":
+            xp.tanh(now, out=now)
+        else:
+            xp.maximum(now, 0, out=now)
+        if n < batch:
+            now[:, n:] = states[step][:, n:]
+    out = outputs(xp, states[1:], batch_sizes, reverse, kind)
+    return out, states[-1].T.astype(kind, order="C"), states
+
+
+@op(
+    shape=lambda input, h0, w_ih, w_hh, wanted: layer_shapes(
+        wanted, input, h0, w_ih, w_hh, w_ih[:1]
+    ),
+    function=False,
+    method=False,
+    oracle=False,
+    returns=("input_grad", "h0_grad", "w_ih_grad", "w_hh_grad", "bias_grad"),
+    samples=lambda make: _rnn_backward_samples(make),
+)
+def rnn_layer_backward(
+    xp,
+    output,
+    last_state,
+    input,
+    h0,
+    w_ih,
+    w_hh,
+    states,
+    /,
+    reverse=False,
+    batch_sizes=None,
+    nonlinearity="rnn_tanh",
+    wanted=(True,) * 5,
+):
+    """The gradients of `rnn_layer` from those of its results, through time (Werbos, 1990)."""
+    kind = input.dtype
+    g_out, g_last, x, w_in, w_rec, states = (
+        single(v) for v in (output, last_state, input, w_ih, w_hh, states)
+    )
+    steps, batch, _ = x.shape
+    gates = last(xp, ordered(g_out, reverse))
+    back = Product(xp, w_rec.T, batch)
+    g = xp.ascontiguousarray(g_last.T)
+    ends = sizes(batch_sizes, steps, batch, reverse)
+    slope, flow = xp.empty_like(g), xp.empty_like(g)
+    for step in range(steps - 1, -1, -1):
+        n, now, of = ends[step], states[step + 1], gates[step]
+        of += g
+        if nonlinearity == "rnn_tanh":
+            xp.multiply(now, now, out=slope)
+            xp.subtract(1, slope, out=slope)
+        else:
+            slope[...] = now > 0
+        of *= slope
+        if n < batch:
+            of[:, n:] = 0
+        back(of, flow)
+        if n < batch:
+            flow[:, n:] = g[:, n:]
+        g, flow = flow, g
+    found = [None] * 5
+    if wanted[0]:
+        found[0] = input_gradient(xp, w_in, gates, reverse, kind)
+    found[1] = g.T.astype(kind, order="C")
+    if any(wanted[2:]):
+        found[2:] = weight_gradients(xp, gates, ordered(x, reverse), states[:-1], kind)
+    return only(xp, found, wanted, kind)
+
+
+def _rnn_backward_samples(make):
+    for sample in _rnn_samples(make) if make.dtype.kind in "fV" else ():
+        x, h0, w_ih, w_hh = sample.args[:4]
+        out, end, states = rnn_layer.forward(np, *sample.args, **sample.kwargs)
+        yield Sample(make(*out.shape), make(*end.shape), x, h0, w_ih, w_hh, states, grad=False,
+                     **sample.kwargs)  # fmt: skip
+
+
+@rnn_layer.vjp_together("input", "h0", "w_ih", "w_hh", "b_ih", "b_hh")
+def _rnn_rule(
+    F, g, input, h0, w_ih, w_hh, b_ih, b_hh, states, reverse, batch_sizes, nonlinearity, wanted
+):
+    bias = wanted[4] or wanted[5]
+    if not F.taped:
+        *found, b = F.rnn_layer_backward(
+            *g, input, h0, w_ih, w_hh, states, reverse, batch_sizes, nonlinearity,
+            (*wanted[:4], bias),
+        )  # fmt: skip
+        return (*found, b, b)
+    g_out, flow = g
+    walk = Walk(F, input, w_ih, plus(b_ih, b_hh), reverse, batch_sizes)
+    before, after, state, gates = {}, {}, h0, {}
+    relu = nonlinearity == "rnn_relu"
+    for time in walk.times:
+        before[time] = state
+        now = walk.inputs[time] + F.matmul(state, t(F, w_hh))
+        after[time] = F.relu(now) if relu else F.tanh(now)
+        state = walk.kept(time, after[time], state)
+    for time in reversed(walk.times):
+        of, past = walk.split(time, flow)
+        of = of + (g_out[time] if walk.live is None else g_out[time] * walk.live[time])
+        now = after[time]
+        slope = F.cast_bool(F.detach(now) > 0, now) if relu else 1 - now * now
+        gates[time] = of * slope
+        flow = plus(F.matmul(gates[time], w_hh), past)
+    of_x, of_wi, of_wh, of_b, _ = walk.gradients(gates, before, w_ih)
+    return of_x, flow, of_wi, of_wh, of_b, of_b
