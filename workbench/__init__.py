@@ -67,6 +67,7 @@ _LAZY = {
     "vmap": ("workbench.func", "vmap"),
     "is_anomaly_enabled": ("workbench.tensor.anomaly", "is_anomaly_enabled"),
     "is_anomaly_check_nan_enabled": ("workbench.tensor.anomaly", "is_anomaly_check_nan_enabled"),
+    "compile": ("workbench.tensor.capture.compiled", "compile"),
     "network": ("workbench.network", None),
     "training": ("workbench.training", None),
     "plots": ("workbench.plots", None),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workbench.tensor import Tensor, is_grad_enabled
+from workbench.tensor.capture import active
 
 if TYPE_CHECKING:
     from .module import Module
@@ -49,6 +50,7 @@ def add(
     hooks = module.__dict__.get("_hooks")
     if hooks is None:
         kinds = ("forward_pre", "forward", "backward_pre", "backward")
+        active.module_changes += 1
         hooks = module.__dict__["_hooks"] = {name: {} for name in kinds}
     key = next(_ids)
     if prepend:

@@ -15,6 +15,7 @@ from workbench.arrays import device as Device
 from workbench.arrays import dtype as DType
 from workbench.arrays.dtypes import float16, float32, float64
 from workbench.tensor import Tensor
+from workbench.tensor.capture import active
 
 from . import hooks, state
 from .members import BUFFER, MODULE, PARAMETER, Members
@@ -56,6 +57,7 @@ class Module:
     # -- attributes ------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        active.module_changes += 1
         space = self.__dict__
         members = space.get("_members")
         if isinstance(value, Parameter):
@@ -81,6 +83,7 @@ class Module:
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        active.module_changes += 1
         object.__delattr__(self, name)
         self.__dict__.get("_members", {}).pop(name, None)
         self.__dict__.get("_transient", set()).discard(name)
@@ -596,3 +599,6 @@ def _destination(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, DT
         elif value is not None and not isinstance(value, bool):
             raise TypeError(f"to() takes a device, a dtype or a tensor, got {type(value).__name__}")
     return (None if where is None else Device(where)), (None if what is None else as_dtype(what))
+
+
+active.observed.append(Module)

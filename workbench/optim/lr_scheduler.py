@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from workbench.tensor.capture.active import as_effect
+
 from .optimizer import Optimizer, number
 
 __all__ = [
@@ -43,6 +45,11 @@ class LRScheduler:
     """
 
     _is_initial = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in cls.__dict__:
+            cls.step = as_effect(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -79,13 +86,14 @@ class LRScheduler:
         """The rates that the last `step` set."""
         return self._last_lr
 
+    @as_effect
     def step(self, epoch: int | None = None) -> None:
         """Go on by one (or to `epoch`) and set the rates."""
         if self._step_count == 1 and not self.optimizer._opt_called:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in "
                 "the opposite order: otherwise the first value of the schedule is skipped.",
-                stacklevel=2,
+                stacklevel=3,
             )
         self._step_count += 1
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch

@@ -19,6 +19,7 @@ import numpy as np
 
 from workbench.arrays import array_device, move, namespace
 from workbench.tensor import Tensor, enable_grad, mark_written, wrap
+from workbench.tensor.capture.active import as_effect
 
 BLOCK = 1 << 16  # elements; the arrays of one block stay in a core's second-level cache
 
@@ -151,6 +152,7 @@ class Optimizer:
 
     # -- stepping ----------------------------------------------------------------------------
 
+    @as_effect
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; returns what `closure`, if given, returns.
 

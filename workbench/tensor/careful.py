@@ -1,6 +1,6 @@
 """One step of the backward pass where something unusual may be afoot.
 
-Anomaly detection, hooks on saved tensors and `vmap` all end here, so that `sweep` has one flag to
+Anomaly detection, hooks on saved tensors, `vmap` and captured steps all end here, so that `sweep` has one flag to
 look at and an ordinary pass does nothing for them.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import anomaly
+from .capture import active
 from .node import Node
 from .saved_hooks import PackedTuple
 
@@ -42,7 +43,11 @@ def _grads(space: Any, g: Any, node: Node, taped: bool) -> Any:
         except VmapError:
             grads = vector.backward_each(space, g, node)
     else:
-        grads = kind.backward(space, g, node)
+        recorder = active.current()
+        if recorder is None:
+            grads = kind.backward(space, g, node)
+        else:
+            grads = recorder.backward(space, g, node)
     if node.fix is not None:
         grads = [
             grad if fix is None or grad is None else repair(space, grad, *fix)

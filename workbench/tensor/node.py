@@ -121,14 +121,16 @@ class HookHandle:
 # Spares the walk every question about hooks, anomaly detection, packed values and `vmap` until
 # the first of them is used.
 watched = False
+hooks_made = 0  # how many hooks were ever registered
 # What `saved_tensors_hooks` does to saved values while some are installed
 packer: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
 
 
 def add_hook(node: Node, hook: Callable[[Any], Any]) -> HookHandle:
     """Call `hook` on the gradient that arrives at `node`; it may return a replacement."""
-    global watched
+    global watched, hooks_made
     watched = True
+    hooks_made += 1
     try:
         hooks = node.hooks
     except AttributeError:

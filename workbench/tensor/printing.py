@@ -147,7 +147,7 @@ def values_text(array: np.ndarray, indent: int) -> str:
 
 def tensor_repr(self: Tensor) -> str:
     """`tensor([...], dtype=..., grad_fn=...)`."""
-    if hasattr(self.array, "inside"):  # within vmap
+    if hasattr(self.array, "level"):  # within vmap
         return repr(self.array)
     array = to_numpy(self.array)
     kind = dtype_of(self.array)

@@ -10,6 +10,7 @@ import numpy as np
 from workbench.arrays.device import device
 
 from . import cpu
+from .writes import on_cuda, writable
 
 _CPU = device("cpu")
 
@@ -61,11 +62,20 @@ def to_numpy(array: Any) -> np.ndarray:
     """A raw array as a NumPy array, without a copy when it is one."""
     if isinstance(array, np.ndarray):
         return array
-    if isinstance(array, np.generic):
+    if isinstance(array, np.generic) or hasattr(array, "inside"):
         return np.asarray(array)
     from . import cuda
 
     return cuda.to_host(array)
 
 
-__all__ = ["array_device", "cpu", "device_namespace", "move", "namespace", "to_numpy"]
+__all__ = [
+    "array_device",
+    "cpu",
+    "device_namespace",
+    "move",
+    "namespace",
+    "on_cuda",
+    "to_numpy",
+    "writable",
+]

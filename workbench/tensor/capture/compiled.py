@@ -1,0 +1,242 @@
+"""`compile`: a function whose calls are recorded once and then replayed."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from workbench.tensor.node import Node, make_node
+from workbench.tensor.tensor import Tensor, wrap
+
+from . import active
+from .emit import Emitter
+from .guards import Guards
+from .install import recording
+from .recorder import MOVED, Recorder
+from .signature import flatten, rebuild, surroundings
+from .storage import Plan
+from .traced import Traced
+
+_PATIENCE = 3  # recordings of one signature that may fail for a reason that passes
+_LIMIT = 16  # plans kept
+
+
+class Captured:
+    """One plan, ready to run: the replay function, what guards it, how its result is put together."""
+
+    def __init__(self, recorder: Recorder, tensors: list[Any], result: Any) -> None:
+        program = recorder.program
+        self._parts: list[Any] = []  # how to make each tensor of the result
+        self._template = rebuild(result, lambda t: self._note(t, tensors, recorder))
+        program.prune()
+        self.recorded = program.kernels_recorded
+        self.plan = Plan(program)
+        self.replay = Emitter(self.plan).function(len(tensors))
+        self.guards = Guards(recorder, tensors)
+        self.busy = threading.Lock()
+
+    def _note(self, tensor: Any, tensors: list[Any], recorder: Recorder) -> Any:
+        """How a replay finds or makes this tensor of the result."""
+        mark = _Mark(len(self._parts))
+        for i, given in enumerate(tensors):
+            if given is tensor:
+                self._parts.append(("argument", i, None))
+                return mark
+        if id(tensor) in recorder.externals:
+            self._parts.append(("outside", tensor, None))
+            return mark
+        value = recorder.result_value(tensor)
+        place = len(recorder.program.outputs)
+        recorder.program.outputs.append(value)
+        edge = tensor.edge
+        self._parts.append(("made", place, edge.name() if type(edge) is Node else None))
+        return mark
+
+    def run(self, tensors: list[Any]) -> Any:
+        """Replay with these argument tensors."""
+        made = self.replay(*[t.array for t in tensors])
+        found = []
+        for kind, which, name in self._parts:
+            if kind == "made":
+                t = wrap(made[which])
+                if name is not None:
+                    t.edge = _spent(name)
+                found.append(t)
+            else:
+                found.append(tensors[which] if kind == "argument" else which)
+        template = self._template
+        if type(template) is _Mark:
+            return found[template.place]
+        return _filled(template, found)
+
+
+class _Mark:
+    """A tensor's place in the result."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+
+
+def _filled(tree: Any, found: list[Any]) -> Any:
+    if type(tree) is _Mark:
+        return found[tree.place]
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_filled(item, found) for item in tree))
+    if type(tree) in (tuple, list):
+        return type(tree)(_filled(item, found) for item in tree)
+    if type(tree) is dict:
+        return {key: _filled(value, found) for key, value in tree.items()}
+    return tree
+
+
+class _Replayed:
+    """The node of a result whose backward pass was part of the step."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def backward(self, F: Any, g: Any, node: Any) -> Any:
+        """Never reached: what the node saved is gone, as after any backward pass."""
+        raise AssertionError
+
+
+def _spent(name: str) -> Node:
+    node = make_node(_Replayed(name), ())
+    node.saved = None
+    return node
+
+
+class Compiled:
+    """A function that records its first call with each kind of arguments and replays it after.
+
+    Where a call cannot be captured the function runs as it is; `explain()` says why.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, fullgraph: bool = False) -> None:
+        self.__wrapped__ = function
+        functools.update_wrapper(self, function, updated=())
+        self.fullgraph = fullgraph
+        self._plans: dict[Any, list[Captured]] = {}
+        self._failed: dict[Any, list[tuple[str, str]]] = {}
+        self._joint: dict[Any, Any] = {}
+        self.calls = {"recorded": 0, "replayed": 0, "eager": 0}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = self.__wrapped__
+        if active.recorder is not None:  # inside another recording: part of that one
+            return function(*args, **kwargs)
+        tensors: list[Any] = []
+        key = (flatten(args, tensors), flatten(kwargs, tensors) if kwargs else (), surroundings())
+        for captured in self._plans.get(key, ()):
+            if captured.guards.hold() and captured.busy.acquire(blocking=False):
+                try:
+                    self.calls["replayed"] += 1
+                    return captured.run(tensors)
+                finally:
+                    captured.busy.release()
+        if self._given_up(key):
+            self.calls["eager"] += 1
+            return function(*args, **kwargs)
+        return self._record(key, tensors, args, kwargs)
+
+    def _given_up(self, key: Any) -> bool:
+        failures = self._failed.get(key, ())
+        if sum(len(plans) for plans in self._plans.values()) >= _LIMIT:
+            self._drop_stale()
+        return bool(failures) and (len(failures) >= _PATIENCE or failures[-1][0] != MOVED)
+
+    def _drop_stale(self) -> None:
+        """Forget plans whose guards do not hold; then, if there are still too many, the oldest."""
+        for key in list(self._plans):
+            self._plans[key] = [c for c in self._plans[key] if c.guards.hold()]
+            if not self._plans[key]:
+                del self._plans[key]
+        while sum(len(plans) for plans in self._plans.values()) >= _LIMIT:
+            del self._plans[next(iter(self._plans))]
+
+    def _record(self, key: Any, tensors: list[Any], args: Any, kwargs: Any) -> Any:
+        if not active.lock.acquire(blocking=False):  # another thread records just now
+            self.calls["eager"] += 1
+            return self.__wrapped__(*args, **kwargs)
+        try:
+            recorder = Recorder()
+            with recording(recorder):
+                for i, tensor in enumerate(tensors):
+                    recorder.argument(i, tensor)
+                result = self.__wrapped__(*args, **kwargs)
+                recorder.close(result)
+            self.calls["recorded"] += 1
+            if recorder.reason is None:
+                captured = Captured(recorder, tensors, result)
+                plans = self._plans.setdefault(key, [])
+                plans[:] = [c for c in plans if c.guards.hold()]
+                plans.append(captured)
+                self._failed.pop(key, None)
+            else:
+                self._failed.setdefault(key, []).append((recorder.reason, recorder.where))
+        finally:
+            active.lock.release()
+        if recorder.reason is not None and recorder.reason != MOVED and self.fullgraph:
+            raise RuntimeError(
+                f"compile(fullgraph=True): {recorder.reason}"
+                + (f" ({recorder.where})" if recorder.where else "")
+            )
+        return result
+
+    def explain(self) -> Any:
+        """What was captured and what was not; printing it shows the plan."""
+        from .explain import Explanation
+
+        return Explanation(self)
+
+    def reset(self) -> None:
+        """Forget everything recorded."""
+        self._plans.clear()
+        self._failed.clear()
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__wrapped__":
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.__wrapped__, '__qualname__', self.__wrapped__)!s}>"
+
+
+def compile(  # noqa: A001 - torch spells it so
+    model: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "workbench",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Any:
+    """A function (or module) that is recorded at its first call and replayed after.
+
+    Use it on a whole training step (zero_grad, forward, backward, optimizer.step), on a forward
+    function, or on a module; as a call or as a decorator. The results are those of the plain
+    function: random ops draw anew in every replay, running statistics and optimizers advance.
+    Another shape, dtype, training mode or network is recorded anew. What Python does beside the
+    engine (printing, appending to a list) happens while recording only.
+
+    A function whose Python depends on computed values (`if loss > 1`, `.item()`) runs as it is;
+    `compiled.explain()` names the line. With `fullgraph` that is a RuntimeError. `dynamic`,
+    `backend`, `mode` and `options` are accepted, as in torch, and change nothing.
+    """
+    if model is None:
+        return functools.partial(compile, fullgraph=fullgraph, disable=disable)
+    if not callable(model):
+        raise RuntimeError(f"compile() takes a function or a module, got {type(model).__name__}")
+    return model if disable else Compiled(model, fullgraph=fullgraph)
+
+
+__all__ = ["Captured", "Compiled", "Tensor", "Traced", "compile"]

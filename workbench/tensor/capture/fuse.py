@@ -1,0 +1,193 @@
+"""Elementwise kernels in a row, over arrays that do not fit the cache, block by block.
+
+One kernel after the other over a large array fetches it from memory every time. A run of them
+goes block by block instead: all kernels over one block, then the next block, so that what passes
+from kernel to kernel stays in the cache. The arithmetic per element, and so every bit, is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .program import Instruction, Program, Value
+
+LARGE = 1 << 17  # bytes of a result from which on blocks pay
+BLOCK = 1 << 15  # bytes of one operand's block
+
+
+class Loop:
+    """A run of elementwise instructions of one shape, to be carried out block by block."""
+
+    kind, name, function, layer = "loop", "loop", None, ""
+
+    def __init__(self, instructions: list[Instruction], shape: tuple[int, ...]) -> None:
+        self.instructions = instructions
+        self.shape = shape
+        self.inner: set[Value] = set()  # results that nobody outside the run reads
+
+    def outs_made(self) -> Iterator[Value]:
+        """Results that others read."""
+        return (v for one in self.instructions for v in one.outs if v not in self.inner)
+
+    @property
+    def writes(self) -> list[Value]:
+        """What was there before and is written to."""
+        made = {v for one in self.instructions for v in one.outs}
+        return [v for one in self.instructions for v in one.writes if v.root not in made]
+
+    def reads(self) -> Iterator[Value]:
+        """What was there before and is read."""
+        made = {v for one in self.instructions for v in one.outs}
+        return (v for one in self.instructions for v in one.reads() if v not in made)
+
+    def last_read(self, value: Value) -> int:
+        """The last instruction of the run that reads the value."""
+        return max(i for i, one in enumerate(self.instructions) if value in one.reads())
+
+    def made_at(self, value: Value) -> int:
+        """The instruction of the run that makes the value."""
+        return next(i for i, one in enumerate(self.instructions) if value in one.outs)
+
+    def prepare(self, static: Callable[[Value], Any]) -> Callable[[], None]:
+        """The run as a function without arguments, every block's operands looked up beforehand."""
+        rows, width = _layout(self.shape, self.instructions)
+        item = max(v.dtype.itemsize for one in self.instructions for v in _result_of(one))
+        step = max(1, BLOCK // (item * width))
+        scratch = self._scratch(step, rows)
+        total = self.shape[0] if rows else math.prod(self.shape)
+        calls: list[tuple[Any, ...]] = []
+        for start in range(0, total, step):
+            part = slice(start, min(start + step, total))
+            size = part.stop - part.start
+            for one in self.instructions:
+                operands = [self._block(v, part, size, rows, scratch, static) for v in one.args]
+                (target,) = _result_of(one)
+                out = self._block(target, part, size, rows, scratch, static)
+                calls.append((one.function, (*operands, out)))
+
+        def run() -> None:
+            for function, operands in calls:
+                function(*operands)
+
+        return run
+
+    def _scratch(self, step: int, rows: bool) -> dict[Value, Any]:
+        """A block of memory for each inner result, handed on when its last reader is done."""
+        last = {v: i for i, one in enumerate(self.instructions) for v in (*one.reads(), *one.outs)}
+        free: list[Any] = []
+        found: dict[Value, Any] = {}
+        for i, one in enumerate(self.instructions):
+            for v in one.outs:
+                if v in self.inner:
+                    fit = next((a for a in free if a.dtype == v.dtype), None)
+                    if fit is None:
+                        fit = np.empty((step, *self.shape[1:]) if rows else step, v.dtype)
+                    else:
+                        free[:] = [a for a in free if a is not fit]
+                    found[v] = fit
+            for v in {*one.reads(), *one.outs}:
+                if v in found and last[v] == i:
+                    free.append(found[v])
+        return found
+
+    def _block(
+        self, value: Any, part: slice, size: int, rows: bool, scratch: Any, static: Any
+    ) -> Any:
+        if type(value) is not Value:
+            return value
+        if value in scratch:
+            return scratch[value][:size]
+        array = static(value)
+        if not rows:
+            return array if array.size == 1 and array.ndim == 0 else array.reshape(-1)[part]
+        lead = len(self.shape) - array.ndim
+        return array[part] if lead == 0 and array.shape[0] == self.shape[0] else array
+
+
+def _result_of(one: Instruction) -> list[Value]:
+    return one.writes if one.writes else one.outs
+
+
+def _layout(shape: tuple[int, ...], instructions: list[Instruction]) -> tuple[bool, int]:
+    """Whether blocks are rows (some operand is broadcast), and elements per step of a block."""
+    for one in instructions:
+        for value in one.reads():
+            if value.shape != shape and value.shape != ():
+                return True, max(1, math.prod(shape[1:]))
+    return False, 1
+
+
+def loops(program: Program, given: Callable[[Value], bool]) -> list[Any]:
+    """The program's steps: its instructions, runs of elementwise ones over large arrays as Loops.
+
+    `given` says of a value whether its memory is known before the call.
+    """
+    found: list[Any] = []
+    run: list[Instruction] = []
+    shape: tuple[int, ...] = ()
+    for one in program.instructions:
+        if one.kind == "view" and given(one.outs[0]):
+            continue  # made beforehand
+        size = _fusible(one, given)
+        if size is not None and (not run or size == shape):
+            run.append(one)
+            shape = size
+            continue
+        found += _closed(run, shape)
+        run = []
+        if size is not None:
+            run, shape = [one], size
+        else:
+            found.append(one)
+    found += _closed(run, shape)
+    _find_inner(program, found)
+    return found
+
+
+def _closed(run: list[Instruction], shape: tuple[int, ...]) -> list[Any]:
+    return [Loop(run, shape)] if len(run) > 1 else list(run)
+
+
+def _find_inner(program: Program, steps: list[Any]) -> None:
+    """Which results of a run stay within it: read there, under their own name, and nowhere else."""
+    users: dict[Value, set[int]] = {}
+    for i, step in enumerate(steps):
+        parts = step.instructions if isinstance(step, Loop) else [step]
+        for one in parts:
+            for value in (*one.reads(), *one.writes):
+                # a view of it, made beforehand, needs it to have a place
+                users.setdefault(value.root, set()).add(i if value.root is value else -1)
+    for value in program.outputs:
+        users.setdefault(value.root, set()).add(-1)
+    for i, step in enumerate(steps):
+        if isinstance(step, Loop):
+            step.inner = {
+                v for one in step.instructions for v in one.outs if users.get(v, {i}) == {i}
+            }
+
+
+def _fusible(one: Instruction, given: Callable[[Value], bool]) -> tuple[int, ...] | None:
+    """The shape of an elementwise instruction that can go block by block, else None."""
+    if one.kind != "ufunc" or one.kwargs:
+        return None
+    (target,) = _result_of(one)
+    if target.nbytes < LARGE or not target.contiguous or not given(target):
+        return None
+    if one.writes and target.root is not target:
+        return None
+    for value in one.reads():
+        if not given(value):
+            return None
+        if value.shape == ():
+            continue
+        if not value.contiguous or value.root in (w.root for w in one.writes if w is not value):
+            return None
+        if value.shape != target.shape:
+            lead = len(target.shape) - len(value.shape)
+            if lead == 0 and value.shape[0] not in (1, target.shape[0]):
+                return None
+    return target.shape
