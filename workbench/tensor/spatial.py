@@ -57,5 +57,17 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any) -> tuple[Tensor, Tensor
     return values, indices
 
 
+_pad = raw("pad")
+
+
+@function("", method=False)
+def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
+    """`input` with `value` around its last dimensions: (last before, last after, …) of it.
+
+    Negative widths cut. Raises RuntimeError for widths that do not fit.
+    """
+    return _pad(input, pad, "constant", value)
+
+
 FUNCTIONS[""]["avg_pool1d"] = raw("avg_pool1d")
 FUNCTIONS[""]["adaptive_avg_pool1d"] = raw("adaptive_avg_pool1d")

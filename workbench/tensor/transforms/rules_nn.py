@@ -187,6 +187,22 @@ def _pushed(results: Any, size: int) -> Any:
     return _push(results, 0, size)
 
 
+@rule("pad", "pad_adjoint")
+def _pad(call: Call) -> Any:
+    """Widths count from the last side, so that samples may stand before them."""
+    n, x, size = call.ndim(), call.spread(0), call.size
+    settings: dict[str, Any] = {}
+    wide = call.settings["mode"] != "constant" and n == len(call.settings["pad"]) // 2 + 2
+    if wide and not size:
+        return None
+    if "shape" in call.settings:
+        first, *rest = call.settings["shape"]
+        settings["shape"] = (first * size, *rest) if wide else (size, first, *rest)
+    if wide:
+        return _push(call.run(_pull(x, 0), **settings), 0, size)
+    return call.run(x, **settings)
+
+
 @rule("take_planes", "add_planes", "put_planes")
 def _planes(call: Call) -> Any:
     """Any number of dimensions may stand before a plane's."""
