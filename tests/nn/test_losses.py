@@ -172,6 +172,7 @@ def test_shapes_that_only_broadcast_are_warned_about():
         F.mse_loss(wb.zeros(3, 1), wb.zeros(3))
 
 
+@pytest.mark.filterwarnings("ignore:size_average and reduce")
 def test_old_switches():
     a, b = wb.tensor([1.0, 2.0]), wb.tensor([3.0, 5.0])
     assert F.mse_loss(a, b, size_average=False).item() == 13

@@ -63,7 +63,13 @@ def _sums(values):
     return values.sum(-1), (values * values).sum(-1), (1 / values).sum(-1)
 
 
+def _ctc(call, x, *rest, **settings):
+    """The gradient is that of logits, so the op is looked at through their log-softmax."""
+    return call(x.log_softmax(2), *rest, **settings)
+
+
 THROUGH = {
+    "ctc": _ctc,
     "cholesky": _cholesky,
     "eigh": _eigh,
     "eigvalsh": lambda call, x, **settings: call(_symmetric(x), **settings),

@@ -6,12 +6,14 @@ from . import (
     activation,
     containers,
     conv,
+    distance,
     dropout,
     embedding,
     functional,
     init,
     linear,
     loss,
+    loss_margins,
     norm,
     pooling,
     shape,
@@ -21,7 +23,10 @@ from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Se
 from .module import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-_FAMILIES = (activation, conv, dropout, embedding, linear, loss, norm, pooling, shape)
+_FAMILIES = (
+    activation, conv, distance, dropout, embedding, linear, loss, loss_margins, norm, pooling,
+    shape,
+)  # fmt: skip
 _layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}
 globals().update(_layers)
 if TYPE_CHECKING:  # the layers' names are found above, not written out

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from workbench.tensor import Tensor
 
 from . import functional as F
-from .check import not_negative, probability, real
+from .check import not_negative, probability, real, whole
+from .functional.reduction import reduction_of
 from .module import Module
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CrossEntropyLoss",
+    "GaussianNLLLoss",
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
     "MSELoss",
     "NLLLoss",
+    "NLLLoss2d",
+    "PoissonNLLLoss",
     "SmoothL1Loss",
+    "SoftMarginLoss",
 ]
-
-_REDUCTIONS = ("none", "mean", "sum")
-
-
-def _legacy(size_average: Any, reduce: Any, reduction: str) -> str:
-    """Torch's old pair of switches, as a reduction."""
-    if size_average is None and reduce is None:
-        return reduction
-    if reduce is False:
-        return "none"
-    return "sum" if size_average is False else "mean"
 
 
 class _Loss(Module):
@@ -39,13 +35,14 @@ class _Loss(Module):
         self, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
     ) -> None:
         super().__init__()
-        self.reduction = _legacy(size_average, reduce, reduction)
         batched = ("batchmean",) if isinstance(self, KLDivLoss) else ()
-        if self.reduction not in _REDUCTIONS + batched:
+        try:
+            self.reduction = reduction_of(size_average, reduce, reduction, *batched, level=4)
+        except ValueError:
             raise ValueError(
                 f"{type(self).__name__}: reduction must be one of "
-                f"{', '.join(_REDUCTIONS + batched)}, got {self.reduction!r}"
-            )
+                f"{', '.join(('none', 'mean', 'sum', *batched))}, got {reduction!r}"
+            ) from None
 
 
 class _WeightedLoss(_Loss):
@@ -135,6 +132,26 @@ class NLLLoss(_WeightedLoss):
         )  # fmt: skip
 
 
+class NLLLoss2d(NLLLoss):
+    """`NLLLoss` by its old name; warns."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: Any = None,
+        ignore_index: int = -100,
+        reduce: Any = None,
+        reduction: str = "mean",
+    ) -> None:
+        warnings.warn(
+            "`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in "
+            "replacement.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
+
+
 class CrossEntropyLoss(_WeightedLoss):
     """Cross-entropy between logits and classes (or class probabilities).
 
@@ -213,3 +230,75 @@ class KLDivLoss(_Loss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Two tensors of equal shape → a scalar, or their shape without reduction."""
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+class PoissonNLLLoss(_Loss):
+    """Negative log-likelihood of counts under Poisson rates: exp(x) - t x, x the log of the rate.
+
+    `log_input=False` takes rates themselves, `eps` keeping their logarithm finite; `full` adds
+    Stirling's approximation of log t!.
+    """
+
+    def __init__(
+        self,
+        log_input: bool = True,
+        full: bool = False,
+        size_average: Any = None,
+        eps: float = 1e-8,
+        reduce: Any = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.log_input = log_input
+        self.full = full
+        self.eps = real("PoissonNLLLoss", "eps", eps)
+
+    def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
+        """Two tensors of equal shape → a scalar, or their shape without reduction."""
+        return F.poisson_nll_loss(
+            log_input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction
+        )
+
+
+class GaussianNLLLoss(_Loss):
+    """Negative log-likelihood of targets under normal distributions of given mean and variance."""
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.full = full
+        self.eps = real("GaussianNLLLoss", "eps", eps)
+
+    def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
+        """Means and targets of equal shape, variances of theirs → a scalar, or their shape."""
+        return F.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
+
+
+class SoftMarginLoss(_Loss):
+    """log(1 + exp(-t x)), t being 1 or -1."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Two tensors of equal shape → a scalar, or their shape without reduction."""
+        return F.soft_margin_loss(input, target, reduction=self.reduction)
+
+
+class CTCLoss(_Loss):
+    """-log-probability of label sequences, summed over all alignments. Graves et al., 2006.
+
+    Class `blank` separates labels; `zero_infinity` counts labels that cannot fit as 0.
+    """
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.blank = whole("CTCLoss", "blank", blank, least=0)
+        self.zero_infinity = zero_infinity
+
+    def forward(
+        self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any
+    ) -> Tensor:
+        """(T, N, C), (N, S) and two times (N) → a scalar, or (N) without reduction."""
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction,
+            self.zero_infinity,
+        )  # fmt: skip

@@ -6,13 +6,29 @@ from typing import Any
 
 from workbench.tensor import FUNCTIONS
 
-from . import activation, attention, conv, distance, loss, norm, pad, pool, sparse
+from . import (
+    activation,
+    attention,
+    conv,
+    distance,
+    loss,
+    loss_classes,
+    loss_ctc,
+    loss_margins,
+    norm,
+    pad,
+    pool,
+    sparse,
+)
 
 _TOP = ("relu", "sigmoid", "tanh", "pairwise_distance")
 
 _names: dict[str, Any] = {n: FUNCTIONS[""][n] for n in _TOP if n in FUNCTIONS[""]}
 _names.update(FUNCTIONS["nn.functional"])
-for _family in (activation, attention, conv, distance, loss, norm, pad, pool, sparse):
+for _family in (
+    activation, attention, conv, distance, loss, loss_classes, loss_ctc, loss_margins, norm, pad,
+    pool, sparse,
+):  # fmt: skip
     _names.update({n: getattr(_family, n) for n in _family.__all__})
 globals().update(_names)
 

@@ -1,4 +1,4 @@
-"""Losses in torch's signatures."""
+"""Losses of an input and a target of one shape, in torch's signatures."""
 
 from __future__ import annotations
 
@@ -6,59 +6,41 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
-from workbench.arrays import namespace
 from workbench.tensor import FUNCTIONS, Tensor, functions, wrap
 
-from .activation import logsigmoid
+from .reduction import alike, reduced, reduction_of
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
-    "cross_entropy",
+    "gaussian_nll_loss",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "mse_loss",
-    "nll_loss",
     "poisson_nll_loss",
     "smooth_l1_loss",
+    "soft_margin_loss",
 ]
 
 _op = FUNCTIONS[""]
-_where, _log_softmax = _op["where"], _op["log_softmax"]
-_nll, _fused = functions.raw("nll"), functions.raw("softmax_cross_entropy")
+_where, _log, _exp, _abs = _op["where"], _op["log"], _op["exp"], _op["abs"]
+_mse, _logits = functions.raw("mse"), functions.raw("bce_logits")
 
 
-def reduction_of(size_average: Any, reduce: Any, reduction: str) -> str:
-    """Torch's old pair of switches, or the reduction. Raises ValueError for an unknown one."""
-    if size_average is not None or reduce is not None:
-        if reduce is False:
-            return "none"
-        return "sum" if size_average is False else "mean"
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-    return reduction
+def _floats(name: str, *tensors: Tensor) -> None:
+    """Raises NotImplementedError where none of the tensors holds real floats."""
+    kinds = {t.array.dtype.kind for t in tensors}
+    if "c" in kinds or not kinds & {"f", "V"}:
+        raise NotImplementedError(
+            f'"{name}" not implemented for {[str(t.dtype) for t in tensors]}; convert with .float()'
+        )
 
 
-def _reduced(losses: Tensor, reduction: str) -> Tensor:
-    if reduction == "mean":
-        return losses.mean()
-    return losses.sum() if reduction == "sum" else losses
-
-
-def _weighed(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    return _reduced(losses if weight is None else losses * weight, reduction)
-
-
-def _like(input: Tensor, target: Tensor, name: str) -> None:
-    if input.array.shape != target.array.shape:
-        warnings.warn(
-            f"Using a target size ({list(target.array.shape)}) that is different to the input size "
-            f"({list(input.array.shape)}) in {name}. This will likely lead to incorrect results "
-            "due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
+def _weights(weight: Tensor, input: Tensor) -> None:
+    if weight.array.shape != input.array.shape:
+        raise ValueError(
+            f"Weights and input must have the same size, got {weight.shape} and {input.shape}."
         )
 
 
@@ -70,10 +52,19 @@ def mse_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """(input - target)²."""
-    reduction = reduction_of(size_average, reduce, reduction)
-    _like(input, target, "mse_loss")
-    return _weighed(_op["square"](input - target), weight, reduction)
+    """(input - target)². A `weight` per value makes the mean a weighted one.
+
+    Raises ValueError for an unknown reduction and for weights of another shape,
+    NotImplementedError for anything but floats.
+    """
+    if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
+        reduction = reduction_of(size_average, reduce, reduction)
+    x, t = (input, target) if input.array.shape == target.array.shape else alike(input, target)
+    if weight is None:
+        return _mse(x, t, reduction)
+    _weights(weight, input)
+    losses = _op["square"](x - t) * weight
+    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)
 
 
 def l1_loss(
@@ -84,10 +75,18 @@ def l1_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """|input - target|."""
+    """|input - target|. A `weight` per value makes the mean a weighted one.
+
+    Raises ValueError for an unknown reduction and for weights of another shape.
+    """
     reduction = reduction_of(size_average, reduce, reduction)
-    _like(input, target, "l1_loss")
-    return _weighed(_op["abs"](input - target), weight, reduction)
+    x, t = alike(input, target)
+    losses = _abs(x - t)
+    if weight is None:
+        return reduced(losses, reduction)
+    _weights(weight, input)
+    losses = losses * weight
+    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)
 
 
 def smooth_l1_loss(
@@ -100,17 +99,18 @@ def smooth_l1_loss(
 ) -> Tensor:
     """d² / (2 beta) where d = |input - target| < beta, else d - beta / 2.
 
-    Raises RuntimeError for negative beta.
+    Raises RuntimeError for negative beta, NotImplementedError for anything but floats.
     """
     reduction = reduction_of(size_average, reduce, reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    _like(input, target, "smooth_l1_loss")
+    x, t = alike(input, target)
+    apart = x - t
+    away = _abs(apart)
     if beta == 0:
-        return _reduced(_op["abs"](input - target), reduction)
-    apart = input - target
-    away = _op["abs"](apart)
-    return _reduced(_where(away < beta, apart * apart * (0.5 / beta), away - 0.5 * beta), reduction)
+        return reduced(away, reduction)
+    _floats("smooth_l1_loss", input, target)
+    return reduced(_where(away < beta, apart * apart * (0.5 / beta), away - 0.5 * beta), reduction)
 
 
 def huber_loss(
@@ -122,24 +122,21 @@ def huber_loss(
 ) -> Tensor:
     """d² / 2 where d = |input - target| ≤ delta, else delta · (d - delta / 2).
 
-    Raises RuntimeError unless delta > 0.
+    Raises RuntimeError unless delta > 0, ValueError for weights of another shape,
+    NotImplementedError for anything but floats.
     """
     reduction = reduction_of(None, None, reduction)
     if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    _like(input, target, "huber_loss")
-    apart = input - target
-    away = _op["abs"](apart)
+    x, t = alike(input, target)
+    _floats("huber_loss", x, t)
+    apart = x - t
+    away = _abs(apart)
     losses = _where(away <= delta, apart * apart * 0.5, (away - 0.5 * delta) * delta)
-    return _weighed(losses, weight, reduction)
-
-
-def _same(input: Tensor, target: Tensor) -> None:
-    if input.array.shape != target.array.shape:
-        raise ValueError(
-            f"Using a target size ({list(target.array.shape)}) that is different to the input size "
-            f"({list(input.array.shape)}) is deprecated. Please ensure they have the same size."
-        )
+    if weight is not None:
+        _weights(weight, input)
+        losses = losses * weight
+    return reduced(losses, reduction)
 
 
 def binary_cross_entropy(
@@ -152,20 +149,31 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(t log x + (1 - t) log(1 - x)) of probabilities x; logarithms are held above -100.
 
-    Raises ValueError when shapes differ, RuntimeError for values outside 0 … 1.
+    Raises ValueError when shapes differ, RuntimeError for values outside 0 … 1 and for dtypes that
+    differ.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    _same(input, target)
+    if input.array.shape != target.array.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}) is deprecated. Please ensure they have the same size."
+        )
+    if input.array.dtype != target.array.dtype:
+        raise RuntimeError(
+            f"binary_cross_entropy(): input is {input.dtype} but target {target.dtype}; convert "
+            "the target with .to(input.dtype)"
+        )
+    _floats("binary_cross_entropy", input)
     for name, array in (("input", input.array), ("target", target.array)):
         if array.size and not bool(((array >= 0) & (array <= 1)).all()):
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
     least = math.exp(-100)
 
     def log(x: Tensor) -> Tensor:
-        return _op["clamp"](_op["log"](_op["clamp"](x, least)), -100.0)
+        return _op["clamp"](_log(_op["clamp"](x, least)), -100.0)
 
     losses = (target - 1) * log(1 - input) - target * log(input)
-    return _weighed(losses, weight, reduction)
+    return reduced(losses if weight is None else losses * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -179,18 +187,27 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """Binary cross-entropy of sigmoid(input), without overflow; `pos_weight` scales positives.
 
-    Raises ValueError when shapes differ.
+    Raises ValueError when shapes differ, RuntimeError for targets or logits that are integers.
     """
     reduction = reduction_of(size_average, reduce, reduction)
     if input.array.shape != target.array.shape:
         raise ValueError(
-            f"Target size ({list(target.array.shape)}) must be the same as input size "
-            f"({list(input.array.shape)})"
+            f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
-    negative = logsigmoid(input)
-    if pos_weight is not None:
-        negative = negative * (1 + (pos_weight - 1) * target)
-    return _weighed((1 - target) * input - negative, weight, reduction)
+    if target.array.dtype.kind in "iub":
+        raise RuntimeError(
+            f"binary_cross_entropy_with_logits(): result type {input.dtype} can't be cast to the "
+            f"target's type {target.dtype}; convert the target with .float()"
+        )
+    if weight is None and pos_weight is None:
+        return _logits(input, target, reduction)
+    losses = _logits(input, target, "none")
+    if pos_weight is not None:  # what the positive part counts beyond 1
+        losses = losses + (pos_weight - 1) * target * _nn["softplus"](-input, 1.0, math.inf)
+    return reduced(losses if weight is None else losses * weight, reduction)
+
+
+_nn = FUNCTIONS["nn.functional"]
 
 
 def kl_div(
@@ -203,17 +220,27 @@ def kl_div(
 ) -> Tensor:
     """t · (log t - x), x log-probabilities and t probabilities (or their logarithms).
 
-    `reduction` "batchmean" is the divergence itself: the sum over the batch size.
+    `reduction` "batchmean" is the divergence itself: the sum over the batch size; "mean" divides
+    by the number of values, and warns. Raises RuntimeError for integers.
     """
-    batch = reduction == "batchmean"
-    reduction = "sum" if batch else reduction_of(size_average, reduce, reduction)
+    batch = False
+    if size_average is None and reduce is None:
+        batch = reduction == "batchmean"
+        if reduction == "mean":
+            warnings.warn(
+                "reduction: 'mean' divides the total loss by both the batch size and the support "
+                "size. 'batchmean' divides only by the batch size, and aligns with the KL div "
+                "math definition.",
+                stacklevel=3,
+            )
+    reduction = "sum" if batch else reduction_of(size_average, reduce, reduction, level=4)
+    if input.array.dtype.kind in "iub" or target.array.dtype.kind in "iub":
+        raise RuntimeError("kl_div: Integral inputs not supported.")
     if log_target:
-        losses = _op["exp"](target) * (target - input)
+        losses = _exp(target) * (target - input)
     else:
-        positive = target > 0
-        logs = _op["log"](_where(positive, target, 1.0))
-        losses = _where(positive, target * logs, target * 0) - target * input
-    out = _reduced(losses, reduction)
+        losses = _op["xlogy"](target, target) - target * input
+    out = reduced(losses, reduction)
     return out / input.array.shape[0] if batch and input.array.ndim else out
 
 
@@ -230,95 +257,75 @@ def poisson_nll_loss(
     """exp(x) - t x of log-rates x (or x - t log(x + eps) of rates); `full` adds Stirling's term."""
     reduction = reduction_of(size_average, reduce, reduction)
     if log_input:
-        losses = _op["exp"](input) - target * input
+        losses = _exp(input) - target * input
     else:
-        losses = input - target * _op["log"](input + eps)
+        losses = input - target * _log(input + eps)
     if full:
         large = target > 1
         held = _where(large, target, 2.0)
-        stirling = held * _op["log"](held) - held + 0.5 * _op["log"](2 * math.pi * held)
+        stirling = held * _log(held) - held + 0.5 * _log(2 * math.pi * held)
         losses = losses + _where(large, stirling, 0.0)
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
-def nll_loss(
+def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
-    weight: Tensor | None = None,
-    size_average: Any = None,
-    ignore_index: int = -100,
-    reduce: Any = None,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
-    """-log-probability of the right class: (N, C, …) and classes (N, …), or (C) and a 0-d class.
+    """(log v + (input - target)² / v) / 2 with v = max(var, eps); `full` adds log(2π) / 2.
 
-    Raises IndexError for classes out of range, RuntimeError or ValueError for shapes and dtypes
-    that do not fit.
+    `var` is a number, of the input's shape, or short of its last dimension (or 1 in one). The
+    clamp is not differentiated, as in torch. Nix and Weigend, "Estimating the mean and variance of
+    the target probability distribution", 1994. Raises ValueError for negative variances, for
+    other shapes and for an unknown reduction, TypeError for a variance of another type.
     """
-    reduction = reduction_of(size_average, reduce, reduction)
-    _check_weight(input, weight)
-    return _nll(input, target, weight, ignore_index, reduction)
-
-
-def _check_weight(input: Tensor, weight: Tensor | None) -> None:
-    shape = input.array.shape
-    classes = shape[1] if len(shape) > 1 else shape[0] if shape else 0
-    if weight is not None and weight.array.shape != (classes,):
-        raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but "
-            f"got weight tensor of shape: {list(weight.array.shape)}"
+    if isinstance(var, float):
+        if var < 0:
+            raise ValueError(f"var has negative entry/entries: {var}")
+        var = _op["full_like"](input, var)
+    elif not isinstance(var, Tensor):
+        raise TypeError(
+            f"gaussian_nll_loss(): var must be Tensor or float, not {type(var).__name__}"
         )
+    elif bool((var.array < 0).any()):
+        raise ValueError("var has negative entry/entries")
+    shape, held = input.array.shape, var.array.shape
+    if held != shape:
+        if shape[:-1] == held:
+            var = var.unsqueeze(-1)
+        elif len(held) != len(shape) or [h for s, h in zip(shape, held, strict=True) if s != h] != [
+            1
+        ]:
+            raise ValueError(f"var is of incorrect size: {var.shape}, for input {input.shape}")
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
+    small = wrap(var.array < eps)  # where it is held at eps; the slope passes all the same
+    held_at = _where(small, (eps - var.detach()) + var, var)
+    losses = 0.5 * (_log(held_at) + _op["square"](input - target) / held_at)
+    if full:
+        losses = losses + 0.5 * math.log(2 * math.pi)
+    return reduced(losses, reduction)
 
 
-def cross_entropy(
+def soft_margin_loss(
     input: Tensor,
     target: Tensor,
-    weight: Tensor | None = None,
     size_average: Any = None,
-    ignore_index: int = -100,
     reduce: Any = None,
     reduction: str = "mean",
-    label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross-entropy of logits (N, C, …) and classes (N, …), or class probabilities (N, C, …).
+    """log(1 + exp(-t x)), t being 1 or -1; shapes broadcast.
 
-    Classes count by `weight` (C), targets equal to `ignore_index` do not count, and
-    `label_smoothing` mixes that much of a uniform distribution into the target. Raises IndexError
-    for classes out of range, RuntimeError or ValueError for what does not fit.
+    Raises RuntimeError for inputs that are no floats.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    _check_weight(input, weight)
-    probabilities = target.array.shape == input.array.shape and target.array.dtype.kind in "fV"
-    if weight is None and not label_smoothing and not probabilities:
-        return _fused(input, target, ignore_index, reduction)
-    where = 1 if input.array.ndim > 1 else 0
-    classes = input.array.shape[where]
-    logs = _log_softmax(input, where)
-    wide = None
-    if weight is not None:
-        wide = weight.reshape((1,) * where + (-1,) + (1,) * (input.array.ndim - where - 1))
-    if probabilities:
-        if label_smoothing:
-            target = target * (1 - label_smoothing) + label_smoothing / classes
-        losses = -(logs * target if wide is None else logs * target * wide).sum(where)
-        if reduction == "mean":
-            return losses.sum() / max(1, losses.array.size)
-        return _reduced(losses, reduction)
-    hard = _nll(logs, target, weight, ignore_index, reduction)
-    if not label_smoothing:
-        return hard
-    xp = namespace(input.array)
-    counted = target.array != ignore_index
-    spread = -(logs if wide is None else logs * wide).sum(where)
-    spread = spread * wrap(xp.asarray(counted).astype(input.array.dtype))
-    if reduction == "mean":
-        if weight is None:
-            total: Any = max(1, int(np.count_nonzero(counted)))
-        else:
-            total = float((weight.array[target.array * counted] * counted).sum())
-        spread = spread.sum() / total
-    elif reduction == "sum":
-        spread = spread.sum()
-    return hard * (1 - label_smoothing) + spread * (label_smoothing / classes)
+    if input.array.dtype.kind in "iub":
+        raise RuntimeError(
+            f"soft_margin_loss(): result type Float can't be cast to {input.dtype}; convert the "
+            "input with .float()"
+        )
+    return reduced(_nn["softplus"](-target * input, 1.0, math.inf), reduction)
