@@ -13,6 +13,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from workbench.arrays import dtype_of, promote
 from workbench.tensor import FUNCTIONS, Tensor
 from workbench.tensor.functions import raw
@@ -192,7 +194,7 @@ _COMPARISONS = {
 
 
 def _known(value: Any) -> bool:
-    return isinstance(value, (Tensor, *_NUMBERS)) or hasattr(value, "item")
+    return isinstance(value, (Tensor, np.generic, *_NUMBERS))
 
 
 def _forms(call: Any) -> tuple[Any, Any, Any]:

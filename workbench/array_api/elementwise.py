@@ -53,7 +53,6 @@ conj = _unary("conj", _of("conj"), "The complex conjugate.")
 cos = _unary("cos", _of("cos"), "The cosine of radians.")
 cosh = _unary("cosh", _of("cosh"), "The hyperbolic cosine.")
 exp = _unary("exp", _of("exp"), "e to the power x.")
-expm1 = _unary("expm1", _of("expm1"), "exp(x) - 1, exact near 0.")
 floor = _unary("floor", _of("floor"), "The greatest integer not above.")
 isfinite = _unary("isfinite", _of("isfinite"), "Whether neither infinite nor nan.")
 isinf = _unary("isinf", _of("isinf"), "Whether infinite.")
@@ -66,14 +65,11 @@ logical_not = _unary("logical_not", _of("logical_not"), "Whether false (or 0).")
 negative = _unary("negative", raw("neg"), "-x.")
 positive = _unary("positive", raw("clone"), "+x, a copy.")
 reciprocal = _unary("reciprocal", _of("reciprocal"), "1 / x.")
-sign = _unary("sign", raw("sgn"), "-1, 0 or 1; of complex numbers x / |x|, and 0 at 0.")
 signbit = _unary("signbit", _of("signbit"), "Whether the sign bit is set, that of -0 included.")
 sin = _unary("sin", _of("sin"), "The sine of radians.")
 sinh = _unary("sinh", _of("sinh"), "The hyperbolic sine.")
 square = _unary("square", _of("square"), "x * x.")
 sqrt = _unary("sqrt", _of("sqrt"), "The principal square root.")
-tan = _unary("tan", _of("tan"), "The tangent of radians.")
-tanh = _unary("tanh", _of("tanh"), "The hyperbolic tangent.")
 trunc = _unary("trunc", _of("trunc"), "The integer part, towards 0.")
 bitwise_invert = _unary("bitwise_invert", raw("bitwise_not"), "Every bit (or bool) turned.")
 
@@ -101,6 +97,66 @@ multiply = _binary("multiply", raw("mul"), "x1 * x2.")
 not_equal = _binary("not_equal", raw("ne"), "x1 != x2.")
 pow = _binary("pow", _of("pow"), "x1 to the power x2.")  # noqa: A001 - the standard's name
 subtract = _binary("subtract", raw("sub"), "x1 - x2.")
+
+
+# -- complex infinities and zeros, nan: where NumPy's and torch's answers are others ---------------
+
+
+def _patched(call: Any, x: Tensor, where: Any, values: Any) -> Tensor:
+    """`call(x)`, with `values` at the places `where`; both raw arrays."""
+    made = call(x)
+    if not where.any():
+        return made
+    return raw("where")(wrap(where), wrap(values.astype(made.array.dtype)), made)
+
+
+def _complex(xp: Any, real: Any, imag: Any) -> Any:
+    made = xp.empty(real.shape, xp.result_type(real.dtype, xp.complex64))
+    made.real, made.imag = real, imag
+    return made
+
+
+@standard
+def expm1(x: Tensor, /) -> Tensor:
+    """exp(x) - 1, exact near 0."""
+    z = x.array
+    if z.dtype.kind != "c":
+        return raw("expm1")(x)
+    xp = namespace(z)
+    return _patched(raw("expm1"), x, ~xp.isfinite(z) | (z == 0), xp.exp(z) - 1)
+
+
+@standard
+def sign(x: Tensor, /) -> Tensor:
+    """-1, 0 or 1; of complex numbers x / |x|, and 0 at 0; nan of nan."""
+    if x.array.dtype.kind not in "fc":
+        return raw("sgn")(x)
+    xp = namespace(x.array)
+    return _patched(raw("sgn"), x, xp.isnan(x.array), x.array * np.nan)
+
+
+@standard
+def tan(x: Tensor, /) -> Tensor:
+    """The tangent."""
+    z = x.array
+    if z.dtype.kind != "c":
+        return raw("tan")(x)
+    xp = namespace(z)
+    far = xp.isinf(z.imag) & xp.isfinite(z.real)
+    limit = _complex(xp, xp.copysign(xp.zeros_like(z.real), z.real), xp.sign(z.imag))
+    return _patched(raw("tan"), x, far, limit)
+
+
+@standard
+def tanh(x: Tensor, /) -> Tensor:
+    """The hyperbolic tangent."""
+    z = x.array
+    if z.dtype.kind != "c":
+        return raw("tanh")(x)
+    xp = namespace(z)
+    far = xp.isinf(z.real) & xp.isfinite(z.imag)
+    limit = _complex(xp, xp.sign(z.real), xp.copysign(xp.zeros_like(z.imag), z.imag))
+    return _patched(raw("tanh"), x, far, limit)
 
 
 @standard
@@ -160,25 +216,43 @@ def _number(x: Tensor, value: Any) -> Any:
     return namespace(x.array).asarray(value, dtype=target)
 
 
-def _divided(name: str, doc: str) -> Any:
+def _safe(name: str, x1: Any, x2: Any) -> Tensor:
     """floor_divide and remainder: torch's op, but 0 where integers are divided by 0."""
-
-    def call(x1: Any, x2: Any) -> Tensor:
-        divisor = x2.array if isinstance(x2, Tensor) else x2
-        lead = x1 if isinstance(x1, Tensor) else x2
-        if lead.array.dtype.kind not in "iu":
-            return raw(name)(x1, x2)
-        zero = wrap(namespace(lead.array).asarray(divisor == 0))
-        if not zero.array.any():
-            return raw(name)(x1, x2)
-        safe = raw("add")(x2, zero) if isinstance(x2, Tensor) else 1
-        return raw(name)(x1, safe) * raw("logical_not")(zero)
-
-    return _binary(name, call, doc)
+    divisor = x2.array if isinstance(x2, Tensor) else x2
+    lead = x1 if isinstance(x1, Tensor) else x2
+    if lead.array.dtype.kind not in "iu":
+        return raw(name)(x1, x2)
+    zero = wrap(namespace(lead.array).asarray(divisor == 0))
+    if not zero.array.any():
+        return raw(name)(x1, x2)
+    safe = raw("add")(x2, zero) if isinstance(x2, Tensor) else 1
+    return raw(name)(x1, safe) * raw("logical_not")(zero)
 
 
-floor_divide = _divided("floor_divide", "x1 / x2 rounded down (0 where integers meet 0).")
-remainder = _divided("remainder", "x1 modulo x2, with the sign of x2 (0 where integers meet 0).")
+def _floor_divide(x1: Any, x2: Any) -> Tensor:
+    made = _safe("floor_divide", x1, x2)
+    if made.array.dtype.kind != "f":
+        return made
+    xp = namespace(made.array)
+    over, under = (x.array if isinstance(x, Tensor) else x for x in (x1, x2))
+    # with one of the two infinite the quotient needs no rounding, and has the sign of 0 right
+    infinite = xp.asarray(xp.isinf(over) ^ xp.isinf(under))
+    if not infinite.any():
+        return made
+    exact = raw("div")(x1, x2)
+    return raw("where")(wrap(xp.broadcast_to(infinite, made.array.shape)), exact, made)
+
+
+def _remainder(x1: Any, x2: Any) -> Tensor:
+    return _safe("remainder", x1, x2)
+
+
+floor_divide = _binary(
+    "floor_divide", _floor_divide, "x1 / x2 rounded down (0 where integers meet 0)."
+)
+remainder = _binary(
+    "remainder", _remainder, "x1 modulo x2, with the sign of x2 (0 where integers meet 0)."
+)
 
 
 def _number_for(value: Any, other: Any) -> Any:

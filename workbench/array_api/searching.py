@@ -12,6 +12,7 @@ from workbench.tensor.functions import raw
 
 from .array import cast, standard, table
 from .data_types import result_type
+from .statistical import over
 
 
 def _place(name: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
@@ -37,7 +38,7 @@ def argmin(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> 
 def count_nonzero(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
     """How many elements are not 0."""
     found = raw("ne")(x, 0)
-    return raw("sum")(found, tuple(range(x.array.ndim)) if axis is None else axis, keepdims)
+    return raw("sum")(*over(found, axis, keepdims))
 
 
 @standard

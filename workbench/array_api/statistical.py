@@ -13,11 +13,18 @@ from .array import cast, standard
 from .manipulation import dimension
 
 
-def places(x: Tensor, axis: Any) -> tuple[int, ...]:
-    """The dimensions meant by `axis`: all for None."""
+def over(x: Tensor, axis: Any, keepdims: bool) -> tuple[Tensor, tuple[int, ...], bool]:
+    """What to reduce, over which dimensions, and whether to keep them: all for `axis` None.
+
+    The empty tuple means none (torch: all), each element alone.
+    """
     if axis is None:
-        return tuple(range(x.array.ndim))
-    return tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+        return x, tuple(range(x.array.ndim)), keepdims
+    if isinstance(axis, (tuple, list)):
+        if not axis:
+            return raw("unsqueeze")(x, -1), (-1,), False
+        return x, tuple(axis), keepdims
+    return x, (axis,), keepdims
 
 
 def _summed(x: Tensor, dtype: Any) -> Tensor:
@@ -33,21 +40,21 @@ def sum(  # noqa: A001 - the standard's name
     x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False
 ) -> Tensor:
     """The sum over `axis` (all by default). Integers are summed in 64 bits."""
-    held = _summed(x, dtype)
+    held, dims, keepdims = over(_summed(x, dtype), axis, keepdims)
     if held.array.dtype.kind == "u":  # torch would sum in int64
-        array = held.array.sum(axis=places(x, axis), keepdims=keepdims, dtype=held.array.dtype)
+        array = held.array.sum(axis=dims, keepdims=keepdims, dtype=held.array.dtype)
         return wrap(namespace(x.array).asarray(array))
-    return raw("sum")(held, places(x, axis), keepdims, held.array.dtype)
+    return raw("sum")(held, dims, keepdims, held.array.dtype)
 
 
 @standard
 def prod(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The product over `axis` (all by default). Integers are multiplied in 64 bits."""
-    held = _summed(x, dtype)
+    held, dims, keepdims = over(_summed(x, dtype), axis, keepdims)
     if held.array.dtype.kind in "biu":
-        array = held.array.prod(axis=places(x, axis), keepdims=keepdims, dtype=held.array.dtype)
+        array = held.array.prod(axis=dims, keepdims=keepdims, dtype=held.array.dtype)
         return wrap(namespace(x.array).asarray(array))
-    chosen = sorted((dimension(a, x.array.ndim, "prod") for a in places(x, axis)), reverse=True)
+    chosen = sorted((dimension(a, held.array.ndim, "prod") for a in dims), reverse=True)
     for place in chosen:
         held = raw("prod")(held, place, keepdims)
     return raw("clone")(held) if held is x else held
@@ -56,7 +63,7 @@ def prod(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = 
 @standard
 def mean(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean over `axis` (all by default)."""
-    return raw("mean")(x, places(x, axis), keepdims)
+    return raw("mean")(*over(x, axis, keepdims))
 
 
 @standard
@@ -64,7 +71,7 @@ def var(
     x: Tensor, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
     """The variance over `axis`: squared deviations over n - correction."""
-    return raw("variance")(x, places(x, axis), keepdims, correction)
+    return raw("variance")(*over(x, axis, keepdims), correction)
 
 
 @standard
@@ -72,19 +79,19 @@ def std(
     x: Tensor, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
     """The square root of the variance."""
-    return raw("sqrt")(raw("variance")(x, places(x, axis), keepdims, correction))
+    return raw("sqrt")(raw("variance")(*over(x, axis, keepdims), correction))
 
 
 @standard
 def max(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:  # noqa: A001
     """The largest element over `axis` (all by default); nan where there is one."""
-    return raw("amax")(x, places(x, axis), keepdims)
+    return raw("amax")(*over(x, axis, keepdims))
 
 
 @standard
 def min(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:  # noqa: A001
     """The smallest element over `axis` (all by default); nan where there is one."""
-    return raw("amin")(x, places(x, axis), keepdims)
+    return raw("amin")(*over(x, axis, keepdims))
 
 
 def _scan(name: str, x: Tensor, axis: int | None, dtype: Any, include_initial: bool) -> Tensor:

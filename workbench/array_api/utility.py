@@ -9,7 +9,7 @@ from workbench.tensor.functions import raw
 
 from .array import standard, together
 from .manipulation import dimension
-from .statistical import places
+from .statistical import over
 
 
 @standard
@@ -26,7 +26,7 @@ def any(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:  #
 
 def _truth(name: str, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
     held = x if x.array.dtype.kind == "b" else raw("ne")(x, 0)  # torch keeps uint8
-    return raw(name)(held, places(x, axis), keepdims)
+    return raw(name)(*over(held, axis, keepdims))
 
 
 @standard

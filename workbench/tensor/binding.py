@@ -46,6 +46,17 @@ class Bound:
             and op.dtype in ("promote", "float", "compare")
         )
 
+    def operated(self, input: Any, other: Any) -> Any:
+        """`general` as an operator: NotImplemented for operands that are no tensors or numbers.
+
+        Comparing for equality takes NumPy's arrays too, as torch does.
+        """
+        if isinstance(other, (Tensor, int, float, complex, np.generic)):
+            return self.general(input, other)
+        if self.op.operator in ("eq", "ne") and isinstance(other, np.ndarray):
+            return self.general(input, wrap(other))
+        return NotImplemented
+
     def __getattr__(self, name: str) -> Any:
         # `call`, `general`, `backward`, `backward_taped`: compiled when first used, then plain
         if name not in MAKERS:

@@ -96,12 +96,17 @@ def _node_source(bound: Bound, arrays: dict[str, str], fix: list[str], indent: s
     ]
 
 
-def _guarded(lines: list[str], operands: str) -> list[str]:
-    """The lines, with NumPy's complaints told as torch's. An untaken `except` costs nothing."""
+def _guarded(lines: list[str], operands: str, closer: str = "") -> list[str]:
+    """The lines, with NumPy's complaints told as torch's. An untaken `except` costs nothing.
+
+    `closer` is the line for operands that are not all NumPy's, where one is given.
+    """
+    test = " or ".join(f"type(a{i}) is not ndarray" for i in range(operands.count("a")))
     return [
         "    try:",
         *[f"        {line}" for line in lines],
         "    except (TypeError, ValueError) as error:",
+        *([f"        if {test}:", f"            {closer}"] if closer else []),
         f"        raise explained(op, error, {operands}) from None",
     ]
 
@@ -128,7 +133,7 @@ def _call(bound: Bound) -> list[str]:
             f"        return bound.general({x}, {y})",
             "    if a0.dtype is not a1.dtype" + (f" or {refused}:" if refused else ":"),
             f"        return bound.general({x}, {y})",
-            *_guarded(["r = ufunc(a0, a1)"], "(a0, a1)"),
+            *_guarded(["r = ufunc(a0, a1)"], "(a0, a1)", f"return bound.general({x}, {y})"),
         ]
         arrays = {x: "a0", y: "a1"}
         fix = [
@@ -146,7 +151,7 @@ def _call(bound: Bound) -> list[str]:
         ]
         if refused:
             lines += [f"    if {refused}:", f"        return bound.general({x})"]
-        lines += _guarded(["r = ufunc(a0)"], "(a0,)")
+        lines += _guarded(["r = ufunc(a0)"], "(a0,)", f"return bound.general({x})")
         arrays = {x: "a0"}
         fix = ["node.fix = None"]
     lines += [
@@ -388,8 +393,18 @@ def _backward(bound: Bound, *, taped: bool = False) -> list[str]:
     return [*lines, f"    return ({', '.join(parts)})"]
 
 
+def _operator(bound: Bound) -> list[str]:
+    """The call for `x + y`, which leaves operands it does not know to the other side."""
+    lines = [f"def operator({_signature(bound.op)}):", *_call(bound)[1:]]
+    if not bound.fast:  # the product of matrices
+        unknown = next(i for i, line in enumerate(lines) if "require_tensors(" in line)
+        lines[unknown] = "        return NotImplemented"
+    return [line.replace("bound.general(", "bound.operated(") for line in lines]
+
+
 MAKERS: dict[str, Any] = {
     "call": _call,
+    "operator": _operator,
     "general": _general,
     "with_number": _with_number,
     "backward": _backward,
