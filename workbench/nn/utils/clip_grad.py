@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench.arrays import namespace
 from workbench.tensor import Tensor, mark_written, wrap
+from workbench.tensor.capture.active import kernel
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
@@ -47,7 +48,13 @@ def get_total_norm(
     Raises RuntimeError when it is not finite and `error_if_nonfinite`.
     """
     held = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    norms = [_norm(t.array, float(norm_type)) for t in held]
+    arrays = [t.array for t in held]
+    return wrap(kernel(_total, arrays, float(norm_type), error_if_nonfinite))
+
+
+def _total(arrays: list[Any], norm_type: float, error_if_nonfinite: bool) -> Any:
+    """The common norm of raw arrays, 0-d."""
+    norms = [_norm(array, norm_type) for array in arrays]
     if math.isinf(norm_type):
         total = math.nan if any(map(math.isnan, norms)) else max(norms, default=0.0)
     elif norm_type == 2:
@@ -60,9 +67,9 @@ def get_total_norm(
             "so it cannot be clipped. To disable this error and scale the gradients by the "
             "non-finite norm anyway, set `error_if_nonfinite=False`"
         )
-    dtype = held[0].array.dtype if held else np.float32
+    dtype = arrays[0].dtype if arrays else np.float32
     with np.errstate(over="ignore"):
-        return wrap(np.asarray(total, dtype))
+        return np.asarray(total, dtype)
 
 
 def clip_grad_norm_(
@@ -79,12 +86,24 @@ def clip_grad_norm_(
     `error_if_nonfinite`.
     """
     grads = _gradients(parameters)
-    total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    factor = max_norm / (float(total.array) + 1e-6)
+    arrays = [grad.array for grad in grads]
+    total = kernel(
+        _clip, arrays, float(max_norm), float(norm_type), error_if_nonfinite, writes=(0,)
+    )
+    for grad in grads:
+        mark_written(grad)
+    return wrap(total)
+
+
+def _clip(
+    arrays: list[Any], max_norm: float, norm_type: float, error_if_nonfinite: bool
+) -> Any:  # fmt: skip
+    """Scale raw arrays in place; returns their common norm before."""
+    total = _total(arrays, norm_type, error_if_nonfinite)
+    factor = max_norm / (float(total) + 1e-6)
     if not factor >= 1:  # nan too: nan gradients stay nan, as in torch
-        for grad in grads:
-            grad.array *= grad.array.dtype.type(factor)
-            mark_written(grad)
+        for array in arrays:
+            array *= array.dtype.type(factor)
     return total
 
 

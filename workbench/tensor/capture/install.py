@@ -79,7 +79,7 @@ def _draw(method: Any, generator: Any, *args: Any) -> Any:
 
 def _watched_draw(recorder: Recorder, method: Callable[..., Any]) -> Callable[..., Any]:
     def draw(self: Any, *args: Any) -> Any:
-        if get_ident() != recorder.thread or not recorder.live or recorder.whole:
+        if get_ident() != recorder.thread or not recorder.live:
             return method(self, *args)
         named = None if self is random.default_generator() else self
         return recorder.opaque(_draw, (method, named, *args), {}, name=method.__name__)
@@ -89,7 +89,7 @@ def _watched_draw(recorder: Recorder, method: Callable[..., Any]) -> Callable[..
 
 def _bits_property(recorder: Recorder) -> property:
     def read(self: Any) -> Any:
-        if get_ident() == recorder.thread and not recorder.whole:
+        if get_ident() == recorder.thread:
             recorder.sync("a random draw of this kind, which")
         return self.__dict__["bits"]
 

@@ -19,7 +19,6 @@ import numpy as np
 
 from workbench.tensor import versions
 
-from . import active
 from .program import (
     ARGUMENT,
     CONSTANT,
@@ -45,9 +44,8 @@ class Recorder:
     def __init__(self) -> None:
         self.program = Program()
         self.thread = threading.get_ident()
-        self.paused = 0  # inside an effect: the engine works as if nothing were recorded
+        self.paused = 0  # inside an effect, or a kernel taken as a whole: nothing is written down
         self.depth = 0  # inside a kernel that is being looked into
-        self.whole = 0  # inside a kernel that is taken as a whole
         self.reason: str | None = None
         self.where = ""
         self.layers: list[str] = []
@@ -290,11 +288,11 @@ class Recorder:
         if any(type(target) is not Traced for target in targets):
             self._foreign_write()
             return function(*bare(args), **bare(kwargs))
-        self.whole += 1
+        self.paused += 1  # what it does to tensors of its own it will do again in a replay
         try:
             result = function(*bare(args), **bare(kwargs))
         finally:
-            self.whole -= 1
+            self.paused -= 1
         sources = _traced_in((args, kwargs))
         several = isinstance(result, (tuple, list))
         parts = list(result) if several else [result]
