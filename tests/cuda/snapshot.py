@@ -75,12 +75,13 @@ def loops(kernel: Any) -> str:
     """Type loops in NumPy's letters, in the order in which CuPy tries them."""
     if hasattr(kernel, "types"):
         return " ".join(dict.fromkeys(kernel.types))
-    import numpy
+    import numpy as np
 
     def letters(types: Any) -> str:
-        return "".join(numpy.dtype(t).char for t in types)
+        return "".join(np.dtype(t).char for t in types)
 
-    pairs = [f"{letters(o.in_types)}->{letters(o.out_types)}" for o in kernel._ops.ops]
+    held = getattr(kernel, "_ops", kernel).ops
+    pairs = [f"{letters(o.in_types)}->{letters(o.out_types)}" for o in held]
     return " ".join(dict.fromkeys(pairs))
 
 
@@ -89,7 +90,8 @@ def describe(value: Any) -> list[Any]:
     import cupy
 
     if isinstance(value, cupy.ufunc):
-        return ["ufunc", loops(value), value.nin, value.nout, value._scatter_op]
+        by_dtype = loops(value._out_ops) if value._out_ops is not None else None
+        return ["ufunc", loops(value), value.nin, value.nout, value._scatter_op, by_dtype]
     if inspect.isclass(value):
         return ["class"]
     if inspect.ismodule(value):

@@ -103,7 +103,8 @@ def close(op, a, b):
 def test_forward_on_cuda_is_that_of_the_cpu(op, sides):
     problems = []
     limits, _ = WITHOUT.get(op.name, (set(), ""))
-    for dtype in DTYPES:
+    # what no user calls takes floats only
+    for dtype in DTYPES if op.oracle is not False else (np.float32, np.float64):
         name = np.dtype(dtype).name
         for sample in samples(op, dtype):
             here, _ = sides.call(op, sample, "cpu")

@@ -8,12 +8,11 @@ import warnings
 
 from . import dlpack, random
 from .backends import (
-    add_at,
     array_device,
     device_namespace,
     move,
-    multiply_at,
     namespace,
+    on_cuda,
     to_numpy,
     writable,
 )
@@ -31,7 +30,6 @@ from .dtypes import (
 from .system import blas_info, blas_threads, set_num_threads, thread_count
 
 __all__ = [
-    "add_at",
     "array_device",
     "as_dtype",
     "blas_info",
@@ -44,8 +42,8 @@ __all__ = [
     "dtype_of",
     "get_default_dtype",
     "move",
-    "multiply_at",
     "namespace",
+    "on_cuda",
     "promote",
     "random",
     "result_dtype",

@@ -17,10 +17,10 @@ _kept: dict[np.dtype, dict[float | str, np.ndarray]] = {}
 def constant(array: Any, value: float) -> Any:
     """`value` in the dtype of `array`, ready for an op with it.
 
-    Numbers that the dtype cannot hold, and everything for CuPy, are returned as they are.
+    CuPy takes NumPy's scalars, which travel with the kernel; other libraries get the number itself.
     """
     if type(array) is not np.ndarray:
-        return value
+        return array.dtype.type(value) if type(array).__module__ == "cupy" else value
     kept = _kept.get(array.dtype)
     if kept is None:
         kept = _kept[array.dtype] = {}

@@ -59,12 +59,8 @@ def index_backward(xp, input, /, index, shape):
     out = xp.zeros(shape, input.dtype)
     if is_basic(index) or all(not hasattr(i, "dtype") or i.dtype == np.bool_ for i in index):
         out[index] = input  # every element is met once
-    elif xp is np:
-        np.add.at(out, index, input)
     else:
-        import cupyx
-
-        cupyx.scatter_add(out, index, input)
+        xp.add.at(out, index, input)
     return out
 
 
@@ -194,12 +190,7 @@ def gather_backward(xp, input, index, /, shape, dim):
     if not shape:
         return out + input.sum()
     where = _open_grid(xp, index, axis(dim, len(shape)))
-    if xp is np:
-        np.add.at(out, where, input)
-    else:
-        import cupyx
-
-        cupyx.scatter_add(out, where, input)
+    xp.add.at(out, where, input)
     return out
 
 

@@ -88,7 +88,7 @@ def _reduce(losses, weights, reduction):
     if reduction == "sum":
         return total
     with np.errstate(divide="ignore", invalid="ignore"):
-        return total / total.dtype.type(weights.sum())
+        return total / weights.sum().astype(total.dtype)
 
 
 def _class_errors(make):

@@ -124,7 +124,7 @@ def variance(xp, input, /, dim=None, keepdim=False, correction=1):
     freedom = max(n - correction, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         total = square.sum(axis=where, keepdims=keepdim)
-        return np.divide(total, np.asarray(freedom, dtype=square.dtype), dtype=square.dtype)
+        return xp.divide(total, square.dtype.type(freedom), dtype=square.dtype)
 
 
 def _variance_rule(F, g, input, input_shape, dim, keepdim, correction):
@@ -302,7 +302,7 @@ def _arg(name, pick, input, dim, keepdim):
         if dim is not None:
             axis(dim, 0)
         found = pick(input)
-        return np.full((1,) * input.ndim, found) if keepdim else np.int64(found)
+        return found.reshape((1,) * input.ndim) if keepdim else found
     return pick(input, axis=axis(dim, input.ndim), keepdims=keepdim)
 
 

@@ -327,13 +327,12 @@ def pseudo_inverse(xp, input, /, atol=None, rtol=None, hermitian=False):
 def threshold(xp, values, sides, atol, rtol):
     """What singular values have to exceed: max(atol, rtol · largest), torch's defaults."""
     if rtol is None:
-        given = atol is not None and bool(np.any(np.asarray(atol) > 0))
+        given = bool((atol > 0).any()) if hasattr(atol, "ndim") else bool(atol)
         rtol = 0.0 if given else max(sides) * float(np.finfo(values.dtype).eps)
     top = values.max(axis=-1, keepdims=True)
-    rtol, atol = np.asarray(rtol), np.asarray(0.0 if atol is None else atol)
-    rtol = rtol[..., None] if rtol.ndim else rtol
-    atol = atol[..., None] if atol.ndim else atol
-    return xp.maximum(atol, rtol * top)
+    rtol = rtol[..., None] if getattr(rtol, "ndim", 0) else rtol
+    atol = atol[..., None] if getattr(atol, "ndim", 0) else atol
+    return xp.maximum(rtol * top, 0.0 if atol is None else atol)
 
 
 def _pinv_rule(F, g, input, out):

@@ -75,12 +75,7 @@ def embedding_backward(xp, input, indices, /, shape, padding_idx):
     if padding_idx is not None:
         keep = flat != padding_idx
         rows, flat = rows[keep], flat[keep]
-    if xp is np:
-        np.add.at(out, flat, rows)
-    else:
-        import cupyx
-
-        cupyx.scatter_add(out, flat, rows)
+    xp.add.at(out, flat, rows)
     return out
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import as_dtype, result_dtype
+from workbench.arrays import as_dtype, namespace, result_dtype
 from workbench.arrays.dtypes import dtype_of, number_dtype
 
 from .functions import METHODS, function, raw
-from .reshaping import gather
 from .tensor import Tensor, wrap
 from .transfer import cast_to
 
@@ -110,8 +109,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
             f"{condition.dtype}"
         )
     target = result_dtype(_kinds((input, other))).numpy
+    xp = namespace(condition.array)
     chosen, rest = (
-        cast_to(v, target) if isinstance(v, Tensor) else wrap(np.asarray(v, target))
+        cast_to(v, target) if isinstance(v, Tensor) else wrap(xp.asarray(v, target))
         for v in (input, other)
     )
     return _where(condition, chosen, rest)
@@ -379,49 +379,3 @@ def allclose(
 ) -> bool:
     """Whether all elements are close."""
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
-
-
-def _ordered(name: str, pick: Any) -> None:
-    def ordered(input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return pick(input, *args, **kwargs)
-
-    ordered.__name__ = ordered.__qualname__ = name
-    ordered.__doc__ = pick.__doc__
-    function()(ordered)
-
-
-def _sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """Values in order along `dim`, and where they were."""
-    from .results import result_type
-
-    order = argsort(input, dim, descending, stable)
-    return result_type("sort", ("values", "indices"))(gather(input, dim, order), order)
-
-
-@function()
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """The positions that put `input` in order along `dim` (stable)."""
-    array = input.array
-    if array.ndim == 0:
-        return wrap(np.zeros((), np.int64))
-    if descending:
-        # reversing twice keeps ties in their order
-        backwards = np.flip(array, dim)
-        order = np.flip(np.argsort(backwards, axis=dim, kind="stable"), dim)
-        return wrap(np.ascontiguousarray(array.shape[dim] - 1 - order))
-    return wrap(np.argsort(array, axis=dim, kind="stable"))
-
-
-def _topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """The k largest (or smallest) values along `dim`, in order, and where they are."""
-    from .results import result_type
-
-    size = input.size(dim) if input.array.ndim else 1
-    if not 0 <= k <= size:
-        raise RuntimeError(f"selected index k out of range: k is {k}, the dimension has {size}")
-    order = raw("narrow")(argsort(input, dim, largest, True), dim, 0, k)
-    return result_type("topk", ("values", "indices"))(gather(input, dim, order), order)
-
-
-_ordered("sort", _sort)
-_ordered("topk", _topk)

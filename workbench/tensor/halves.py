@@ -21,7 +21,9 @@ def _up(value: Any) -> Any:
 
 
 def _down(value: Any) -> Any:
-    return np.asarray(value).astype(_HALF) if getattr(value, "dtype", None) == _SINGLE else value
+    if getattr(value, "dtype", None) != _SINGLE:
+        return value
+    return (np.asarray(value) if isinstance(value, np.generic) else value).astype(_HALF)
 
 
 def widened(op: Op) -> Callable[..., Any]:

@@ -73,7 +73,7 @@ def _only_result(forward: Any, count: int) -> Any:
 
 
 _cpu = RawSpace(np)
-_others: dict[str, RawSpace] = {}
+_others: dict[Any, RawSpace] = {}
 
 
 def raw_space(array: Any) -> RawSpace:
@@ -81,9 +81,9 @@ def raw_space(array: Any) -> RawSpace:
     if isinstance(array, (np.ndarray, np.generic)):
         return _cpu
     xp = namespace(array)
-    if xp.__name__ not in _others:
-        _others[xp.__name__] = RawSpace(xp)
-    return _others[xp.__name__]
+    if xp not in _others:
+        _others[xp] = RawSpace(xp)
+    return _others[xp]
 
 
 class TapedSpace:

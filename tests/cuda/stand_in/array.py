@@ -39,7 +39,7 @@ class Pointer:
         self.device_id = device_id
 
 
-class ndarray:  # noqa: N801 - CuPy spells it so
+class ndarray:
     """An array in (pretended) device memory."""
 
     __slots__ = ("__weakref__", "_device", "_host", "_owned", "base")
@@ -189,7 +189,7 @@ class ndarray:  # noqa: N801 - CuPy spells it so
         self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
         copy: Any = None,
     ) -> Any:  # fmt: skip
-        if dl_device is not None and tuple(dl_device)[0] == 1:
+        if dl_device is not None and next(iter(dl_device)) == 1:
             state.download("dlpack")
             return self._host.copy().__dlpack__()
         raise BufferError("the stand-in has no device memory to hand out")
@@ -262,8 +262,9 @@ def made(host: Any, *sources: Any) -> ndarray:
     new = object.__new__(ndarray)
     for source in sources:
         if isinstance(source, ndarray) and np.may_share_memory(host, source._host):
-            if host is source._host:
-                host = host.view()
+            host = host.view()
+            if not host.flags.writeable and 0 not in host.strides:
+                host.flags.writeable = True  # CuPy protects no view
             new._hold(host, source if source.base is None else source.base)
             new._device = source._device
             return new
@@ -368,7 +369,7 @@ for _short, _long in _UNARY.items():
 
 
 def _method(name: str, parameters: str | None) -> Any:
-    """A recorded method; what NumPy's method of that name does, unless `methods.py` knows better."""
+    """A recorded method: NumPy's of that name, unless `methods.py` knows better."""
 
     def method(self: ndarray, *args: Any, **kwargs: Any) -> Any:
         from .methods import SPECIAL

@@ -182,6 +182,11 @@ def _argsorted(a: ndarray, axis: Any = -1, kind: Any = None) -> ndarray:
     return METHODS["argsort"](a, axis, kind)
 
 
+def _broadcast_arrays(*arrays: Any, subok: Any = None) -> list[ndarray]:
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    return [made(np.broadcast_to(bare(a), shape), a) for a in arrays]
+
+
 def _allclose(*args: Any, **options: Any) -> ndarray:
     return finish(np.allclose(*map(bare, args), **options))
 
@@ -215,6 +220,7 @@ SPECIAL: dict[str, Any] = {
     "nanmin": lambda a, axis=None, out=None, keepdims=False: reduction("nanmin")(
         a, axis, None, out, keepdims
     ),
+    "broadcast_arrays": _broadcast_arrays,
     "copy": lambda a, order="K": made(bare(a).copy(order=order)),
     **{name: _counting(name) for name in ("argwhere", "flatnonzero", "extract", "compress",
                                            "trim_zeros")},
@@ -232,7 +238,8 @@ FROM_HOST = {"array", "asarray", "asanyarray", "ascontiguousarray", "asfortranar
 NO_LAUNCH = FROM_HOST | {"shares_memory", "may_share_memory", "result_type", "can_cast", "finfo",
                          "iinfo", "reshape", "transpose", "swapaxes", "moveaxis", "squeeze",
                          "expand_dims", "broadcast_to", "broadcast_arrays", "shape", "ndim",
-                         "size", "ravel", "split", "array_split", "empty", "empty_like"}  # fmt: skip
+                         "size", "ravel", "split", "array_split", "empty",
+                         "empty_like"}  # fmt: skip
 
 
 def function(module: str, name: str, parameters: str | None, compute: Any) -> Any:

@@ -79,7 +79,7 @@ def _prepare(array: Any, key: Any) -> tuple[tuple[Any, ...], bool, bool]:
 
 
 def _is_mask(part: Any) -> bool:
-    return getattr(part, "dtype", None) == bool or isinstance(part, bool)
+    return getattr(getattr(part, "dtype", None), "kind", "") == "b" or isinstance(part, bool)
 
 
 def get(array: Any, key: Any) -> Any:
@@ -101,6 +101,8 @@ def put(array: Any, key: Any, value: Any) -> None:
     _bare(array)
     parts, advanced, masked = _prepare(array, key)
     state.launch("scatter_update" if advanced else "copy")
+    if array.size and 0 in [s for s, n in zip(array.strides, array.shape, strict=True) if n > 1]:
+        raise Undefined("an expanded array has one element in many places: writing is undefined")
     if not advanced:
         if isinstance(value, np.ndarray) and value.ndim:
             raise TypeError("Unsupported type <class 'numpy.ndarray'>")
@@ -118,12 +120,21 @@ def put(array: Any, key: Any, value: Any) -> None:
         host = np.asarray(value)
     if host.size > 1 and not masked:
         target = np.arange(array.size).reshape(array.shape)[parts]
-        if len(np.unique(target)) != target.size:
+        if _disputed(target.reshape(-1), np.broadcast_to(_squeezed(host), target.shape)):
             raise Undefined(
                 "an index comes twice in an assignment: what is stored is undefined on a GPU"
             )
     with np.errstate(all="ignore"):
         array._host[parts] = _squeezed(host.astype(array.dtype, copy=False))
+
+
+def _disputed(target: np.ndarray, values: np.ndarray) -> bool:
+    """Whether some place is to receive two different values."""
+    order = np.argsort(target, kind="stable")
+    target, values = target[order], values.reshape(-1)[order]
+    again = target[1:] == target[:-1]
+    same = (values[1:] == values[:-1]) | ((values != values)[1:] & (values != values)[:-1])
+    return bool((again & ~same).any())
 
 
 def _squeezed(host: Any) -> Any:

@@ -152,7 +152,7 @@ def _take(self: ndarray, indices: Any, axis: Any = None, out: Any = None) -> nda
     return finish(np.take(bare(self), indices, axis=axis, mode="wrap"), out)
 
 
-def _view(self: ndarray, dtype: Any = None, type: Any = None) -> ndarray:  # noqa: A002
+def _view(self: ndarray, dtype: Any = None, type: Any = None) -> ndarray:
     host = bare(self)
     return made(host.view() if dtype is None else host.view(dtype), self)
 

@@ -98,7 +98,7 @@ def choose(name: str, loops: Any, operands: list[Operand], dtype: Any = None) ->
     raise TypeError(f"Wrong type ({tuple(o.dtype for o in operands)}) of arguments for {name}")
 
 
-class ufunc:  # noqa: N801 - CuPy spells it so
+class ufunc:
     """A recorded ufunc, computed by NumPy (or SciPy) in the loop that CuPy would choose."""
 
     __module__ = "cupy"
@@ -106,13 +106,19 @@ class ufunc:  # noqa: N801 - CuPy spells it so
     def __init__(self, name: str, entry: list[Any], compute: Any) -> None:
         self.__name__ = name
         self.name = f"cupy_{name}"
-        _, loops, self.nin, self.nout, self.scatter = entry
+        _, loops, self.nin, self.nout, self.scatter, by_dtype = entry
         self.types = loops.split()
         self.loops = parse(loops)
+        self.by_dtype = parse(by_dtype or loops)
         self.compute = compute
 
     def __call__(
-        self, *args: Any, out: Any = None, dtype: Any = None, casting: str = "same_kind", **other: Any
+        self,
+        *args: Any,
+        out: Any = None,
+        dtype: Any = None,
+        casting: str = "same_kind",
+        **other: Any,
     ) -> Any:
         if other:
             raise TypeError(f"Wrong arguments {other}")
@@ -125,9 +131,10 @@ class ufunc:  # noqa: N801 - CuPy spells it so
             outs = list(out) if isinstance(out, tuple) else [out]
         outs += [None] * (self.nout - len(outs))
         np.broadcast_shapes(*(np.shape(o.as_(o.dtype)) for o in operands))
-        chosen, given = choose(
-            self.name, self.loops, operands, None if dtype is None else np.dtype(dtype)
-        )
+        if dtype is None:
+            chosen, given = choose(self.name, self.loops, operands)
+        else:
+            chosen, given = choose(self.name, self.by_dtype, operands, np.dtype(dtype))
         if self.compute is None:
             raise NotImplementedError(f"the stand-in cannot compute {self.__name__}")
         with np.errstate(all="ignore"):

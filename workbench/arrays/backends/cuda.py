@@ -9,6 +9,9 @@ import numpy as np
 
 from workbench.arrays.device import device
 
+from .space import Space
+from .writes import on_cuda
+
 _EXTRAS = "pip install 'workbench-ml[cuda12]' (or [cuda13], to match your driver)"
 
 
@@ -45,8 +48,20 @@ def why_unavailable() -> str | None:
     return None
 
 
-def on_device(where: device) -> ModuleType:
-    """CuPy, with `where` made the current device.
+_spaces: dict[ModuleType, Space] = {}
+
+
+def space() -> Any:
+    """NumPy's language over CuPy."""
+    cupy = _cupy()
+    found = _spaces.get(cupy)
+    if found is None:
+        found = _spaces[cupy] = Space(cupy)
+    return found
+
+
+def on_device(where: device) -> Any:
+    """NumPy's language over CuPy, with `where` made the current device.
 
     Raises RuntimeError when CuPy, the driver or the device is missing.
     """
@@ -64,14 +79,13 @@ def on_device(where: device) -> ModuleType:
             f"invalid CUDA device index {index}: this machine has {count} device(s), from 0 on"
         )
     cupy.cuda.Device(index).use()
-    return cupy
+    return space()
 
 
-def namespace(array: Any) -> ModuleType:
-    """CuPy, for a CuPy array; TypeError for anything that is no array."""
-    module = type(array).__module__
-    if module.startswith("cupy"):
-        return _cupy()
+def namespace(array: Any) -> Any:
+    """NumPy's language over CuPy, for a CuPy array; TypeError for anything that is no array."""
+    if on_cuda(array):
+        return space()
     raise TypeError(f"expected a NumPy or CuPy array, got {type(array).__name__}")
 
 
