@@ -395,12 +395,3 @@ def conj(xp, input, /):
 
 
 conj.vjp(input=lambda F, g: F.conj(g))
-
-
-@op(dtype="promote", samples=unary())
-def real(xp, input, /):
-    """Real part."""
-    return input.real
-
-
-real.vjp(input=lambda F, g: g)

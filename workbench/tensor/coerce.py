@@ -120,3 +120,14 @@ def same_dtype(op: Op, arrays: Any, rule: str) -> Any:
     for a in arrays[1:]:
         common = promote(common, dtype_of(a))
     return [a if a.dtype == common.numpy else a.astype(common.numpy) for a in arrays]
+
+
+def common_dtype(values: Iterable[Any]) -> np.dtype:
+    """The NumPy dtype that tensors and numbers promote to."""
+    kinds = [
+        (dtype_of(v.array), 0 if v.array.ndim else 1)
+        if isinstance(v, Tensor)
+        else (number_dtype(v), 2)
+        for v in values
+    ]
+    return result_dtype(kinds).numpy

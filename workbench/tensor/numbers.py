@@ -116,12 +116,6 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return METHODS["pow"](base, power)
 
 
-@function()
-def heaviside(input: Tensor, values: Tensor) -> Tensor:
-    """0 below zero, 1 above, `values` at zero."""
-    return wrap(np.heaviside(input.array, values.array))
-
-
 @function(method=False)
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest value, of all or along `dim`."""
@@ -159,84 +153,9 @@ _mean_with("std_mean", METHODS["std"])
 
 
 @function()
-def nansum(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """Sum over `dim`, nan counting as 0."""
-    return raw("sum")(raw("nan_to_num")(input, 0.0, math.inf, -math.inf), dim, keepdim)
-
-
-@function()
 def argwhere(input: Tensor) -> Tensor:
     """Positions of the nonzero elements, (n, dims) in int64."""
     return METHODS["nonzero"](input)
-
-
-@function()
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each number 0, 1, … occurs in a 1-d integer tensor (or its weights summed).
-
-    Raises RuntimeError for other shapes, dtypes and negative numbers.
-    """
-    array = to_numpy(input.array)
-    if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    if weights is None:
-        return wrap(np.bincount(array, minlength=minlength).astype(np.int64))
-    summed = np.bincount(array, to_numpy(weights.array), minlength)
-    return wrap(
-        summed.astype(weights.array.dtype if weights.array.dtype.kind == "f" else np.float64)
-    )
-
-
-@function("", "unique")
-def unique(
-    input: Tensor,
-    sorted: bool = True,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    dim: int | None = None,
-) -> Any:
-    """The distinct values in order; where wanted, each element's place among them and counts."""
-    found = np.unique(to_numpy(input.array), return_inverse=True, return_counts=True, axis=dim)
-    values, inverse, counts = found
-    shape = input.array.shape if dim is None else (input.array.shape[dim],)
-    results = [wrap(np.ascontiguousarray(values))]
-    if return_inverse:
-        results.append(wrap(np.asarray(inverse).reshape(shape).astype(np.int64)))
-    if return_counts:
-        results.append(wrap(counts.astype(np.int64)))
-    return results[0] if len(results) == 1 else tuple(results)
-
-
-@function(method=False)
-def isin(elements: Any, test_elements: Any) -> Tensor:
-    """Whether each element is among `test_elements`."""
-    among, wanted = (
-        to_numpy(v.array) if isinstance(v, Tensor) else np.asarray(v)
-        for v in (elements, test_elements)
-    )
-    return wrap(np.asarray(np.isin(among, wanted)))
-
-
-@function(method=False)
-def searchsorted(
-    sorted_sequence: Tensor, values: Any, *, right: bool = False, side: str | None = None
-) -> Tensor:
-    """Where `values` belong in the sorted 1-d `sorted_sequence`, int64.
-
-    Raises RuntimeError for sequences of more dimensions.
-    """
-    row = to_numpy(sorted_sequence.array)
-    if row.ndim != 1:
-        raise RuntimeError("searchsorted(): only 1-d sorted sequences are supported so far")
-    wanted = to_numpy(values.array) if isinstance(values, Tensor) else np.asarray(values)
-    after = right if side is None else side == "right"
-    return wrap(np.asarray(np.searchsorted(row, wanted, "right" if after else "left"), np.int64))
-
-
-@function(method=False)
-def bucketize(input: Any, boundaries: Tensor, *, right: bool = False) -> Tensor:
-    """The bucket of each value between the sorted 1-d `boundaries`, int64."""
-    return searchsorted(boundaries, input, right=right)
 
 
 @function(method=False)

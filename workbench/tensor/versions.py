@@ -21,8 +21,12 @@ last_write = 0
 def owner(array: Any) -> Any:
     """The array that owns the memory `array` looks into."""
     base = getattr(array, "base", None)
-    while base is not None and type(base) is type(array):
-        array, base = base, getattr(base, "base", None)
+    while base is not None:
+        if type(base) is type(array):
+            array = base
+        elif not hasattr(base, "base"):  # a foreign owner; NumPy's as_strided puts a go-between
+            break
+        base = getattr(base, "base", None)
     return array
 
 
