@@ -10,6 +10,7 @@ import numpy as np
 
 from .declare import op
 from .recurrent import (
+    Gathered,
     Product,
     Walk,
     check_layer,
@@ -143,14 +144,15 @@ def gru_layer_backward(
     size = states.shape[1]
     incoming = last(xp, ordered(g_out, reverse))
     state = xp.ascontiguousarray(g_state.T)
-    grads = xp.empty(gates.shape, gates.dtype)  # of what comes from the state
-    news = xp.empty((steps, size, batch), gates.dtype)  # of the new gate, before the reset
+    grads = Gathered(xp, steps, 3 * size, batch, x.dtype)  # of what comes from the state
+    news = Gathered(xp, steps, size, batch, x.dtype)  # of the new gate, before the reset
     back = Product(xp, w_rec.T, batch)
     flow, slopes = xp.empty_like(state), xp.empty((2 * size, batch), x.dtype)
     ends = sizes(batch_sizes, steps, batch, reverse)
     r, z, c = (slice(k * size, (k + 1) * size) for k in range(3))
     for step in range(steps - 1, -1, -1):
-        n, gate, grad, new, of = ends[step], gates[step], grads[step], news[step], incoming[step]
+        n, gate, of = ends[step], gates[step], incoming[step]
+        grad, new = grads.piece(step), news.piece(step)
         of += state
         if n < batch:
             of[:, n:] = 0
@@ -169,6 +171,8 @@ def gru_layer_backward(
         grad[r] *= slopes[r]
         xp.multiply(new, gate[r], out=grad[c])
         back(grad, flow)
+        grads.done(step)
+        news.done(step)
         xp.multiply(of, gate[z], out=of)
         flow += of
         if n < batch:
@@ -178,12 +182,12 @@ def gru_layer_backward(
     found = [None, of_h0, None, None, None, None]
     seen = ordered(x, reverse)
     if wanted[3] or wanted[5]:
-        _, found[3], found[5] = weight_gradients(xp, grads, seen[..., :0], states[:-1], kind)
-    grads[:, c] = news
+        _, found[3], found[5] = weight_gradients(xp, grads.flat, seen[..., :0], states[:-1], kind)
+    grads.flat[c] = news.flat
     if wanted[0]:
-        found[0] = input_gradient(xp, w_in, grads, reverse, kind)
+        found[0] = input_gradient(xp, w_in, grads.flat, reverse, kind)
     if wanted[2] or wanted[4]:
-        found[2], _, found[4] = weight_gradients(xp, grads, seen, states[:-1, :0], kind)
+        found[2], _, found[4] = weight_gradients(xp, grads.flat, seen, states[:-1, :0], kind)
     return only(xp, found, wanted, kind)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .declare import op
 from .recurrent import (
+    Gathered,
     Product,
     Walk,
     both,
@@ -168,7 +169,7 @@ def lstm_layer_backward(
     incoming = last(xp, ordered(g_out, reverse))
     state = xp.ascontiguousarray(g_state.T)
     cell = xp.array(g_cell.T, order="C")
-    grads = xp.empty(gates.shape, gates.dtype)  # in torch's order: i, f, g, o
+    grads = Gathered(xp, steps, 4 * size, batch, x.dtype)  # in torch's order: i, f, g, o
     back = Product(xp, w_rec.T, batch)
     up = None if project is None else Product(xp, project.T, batch)
     flow, one = xp.empty_like(state), xp.empty_like(cell)
@@ -176,7 +177,7 @@ def lstm_layer_backward(
     ends = sizes(batch_sizes, steps, batch, reverse)
     i, f, o, g = (slice(k * size, (k + 1) * size) for k in range(4))
     for step in range(steps - 1, -1, -1):
-        n, gate, grad, tanh = ends[step], gates[step], grads[step], bent[step]
+        n, gate, grad, tanh = ends[step], gates[step], grads.piece(step), bent[step]
         of = incoming[step]  # becomes the whole gradient of this step's state
         of += state
         if n < batch:
@@ -207,16 +208,17 @@ def lstm_layer_backward(
         grad[g] *= slopes[o]
         cell *= gate[f]
         back(grad, flow)
+        grads.done(step)
         if n < batch:
             flow[:, n:] = rest
             cell[:, n:] = held
         state, flow = flow, state
     found = [None] * 7
     if wanted[0]:
-        found[0] = input_gradient(xp, w_in, grads, reverse, kind)
+        found[0] = input_gradient(xp, w_in, grads.flat, reverse, kind)
     found[1], found[2] = state.T.astype(kind, order="C"), cell.T.astype(kind, order="C")
     if any(wanted[3:6]):
-        found[3:6] = weight_gradients(xp, grads, ordered(x, reverse), states[:-1], kind)
+        found[3:6] = weight_gradients(xp, grads.flat, ordered(x, reverse), states[:-1], kind)
     if wanted[6]:
         raw = gates[:, o] * bent
         found[6] = xp.matmul(incoming, raw.swapaxes(1, 2)).sum(axis=0)

@@ -18,6 +18,7 @@ from .declare import op
 from .samples import Sample
 
 _SMALL = 1_000_000  # up to so many multiplications OpenBLAS takes a product as it lies
+_CACHED = 1 << 18  # numbers that stay in the second-level cache
 
 
 class Product:
@@ -94,31 +95,50 @@ def sizes(batch_sizes, steps, batch, reverse):
     return list(ordered(list(batch_sizes), reverse))
 
 
-def weight_gradients(xp, gates, x, states, kind):
+class Gathered:
+    """The gradients of all steps' gates, made last step first, as `flat` (G, T, B).
+
+    They come in contiguous (G, B) pieces and are moved a few steps at a time, while in the cache.
+    """
+
+    def __init__(self, xp, steps, rows, batch, dtype):
+        self.flat = xp.empty((rows, steps, batch), dtype)
+        self.some = max(1, _CACHED // max(1, rows * batch))
+        self.pieces = xp.empty((min(self.some, steps), rows, batch), dtype)
+
+    def piece(self, step):
+        """Where the gradients of a step are to be written."""
+        return self.pieces[step % self.some]
+
+    def done(self, step):
+        """To be called when they are."""
+        if step % self.some == 0:
+            target = self.flat[:, step : step + self.some]
+            target[...] = self.pieces[: target.shape[1]].swapaxes(0, 1)
+
+
+def weight_gradients(xp, flat, x, states, kind):
     """Gradients of (input weights, state weights, bias), by one product over all steps.
 
-    `gates` (T, G, B) are gradients, `x` (T, B, I) inputs and `states` (T, H, B) of all steps.
+    `flat` (G, T, B) are the gates' gradients, `x` (T, B, I) inputs and `states` (T, H, B).
     """
-    steps, g, batch = gates.shape
+    g, steps, batch = flat.shape
     inputs, hidden = x.shape[2], states.shape[1]
-    seen = xp.empty((steps, batch, inputs + hidden + 1), gates.dtype)
+    seen = xp.empty((steps, batch, inputs + hidden), flat.dtype)
     seen[..., :inputs] = x
-    seen[..., inputs:-1] = states.swapaxes(1, 2)
-    seen[..., -1] = 1
-    flat = xp.ascontiguousarray(gates.swapaxes(0, 1)).reshape(g, steps * batch)
-    found = flat @ seen.reshape(steps * batch, -1)
-    parts = (found[:, :inputs], found[:, inputs:-1], found[:, -1])
+    seen[..., inputs:] = states.swapaxes(1, 2)
+    rows = flat.reshape(g, steps * batch)
+    found = rows @ seen.reshape(steps * batch, inputs + hidden)
+    parts = found[:, :inputs], found[:, inputs:], rows @ xp.ones(steps * batch, flat.dtype)
     return tuple(xp.ascontiguousarray(part).astype(kind, copy=False) for part in parts)
 
 
-def input_gradient(xp, weight, gates, reverse, kind):
-    """The gradient of the input (T, B, I) from that of the gates (T, G, B)."""
-    steps, _, batch = gates.shape
-    found = xp.empty((steps, weight.shape[1], batch), gates.dtype)
-    Product(xp, weight.T, batch)(gates, found)
-    out = xp.empty((steps, batch, weight.shape[1]), kind)
-    ordered(out, reverse)[...] = found.swapaxes(1, 2)
-    return out
+def input_gradient(xp, weight, flat, reverse, kind):
+    """The gradient of the input (T, B, I) from that of the gates (G, T, B)."""
+    g, steps, batch = flat.shape
+    found = flat.reshape(g, steps * batch).T @ weight
+    found = ordered(found.reshape(steps, batch, weight.shape[1]), reverse)
+    return xp.ascontiguousarray(found).astype(kind, copy=False)
 
 
 def only(xp, found, wanted, kind):
@@ -377,14 +397,15 @@ def rnn_layer_backward(
         single(v) for v in (output, last_state, input, w_ih, w_hh, states)
     )
     steps, batch, _ = x.shape
-    gates = last(xp, ordered(g_out, reverse))
+    incoming = last(xp, ordered(g_out, reverse))
+    gates = Gathered(xp, steps, w_rec.shape[0], batch, x.dtype)
     back = Product(xp, w_rec.T, batch)
     g = xp.ascontiguousarray(g_last.T)
     ends = sizes(batch_sizes, steps, batch, reverse)
     slope, flow = xp.empty_like(g), xp.empty_like(g)
     for step in range(steps - 1, -1, -1):
-        n, now, of = ends[step], states[step + 1], gates[step]
-        of += g
+        n, now, of = ends[step], states[step + 1], gates.piece(step)
+        xp.add(incoming[step], g, out=of)
         if nonlinearity == "rnn_tanh":
             xp.multiply(now, now, out=slope)
             xp.subtract(1, slope, out=slope)
@@ -394,15 +415,16 @@ def rnn_layer_backward(
         if n < batch:
             of[:, n:] = 0
         back(of, flow)
+        gates.done(step)
         if n < batch:
             flow[:, n:] = g[:, n:]
         g, flow = flow, g
     found = [None] * 5
     if wanted[0]:
-        found[0] = input_gradient(xp, w_in, gates, reverse, kind)
+        found[0] = input_gradient(xp, w_in, gates.flat, reverse, kind)
     found[1] = g.T.astype(kind, order="C")
     if any(wanted[2:]):
-        found[2:] = weight_gradients(xp, gates, ordered(x, reverse), states[:-1], kind)
+        found[2:] = weight_gradients(xp, gates.flat, ordered(x, reverse), states[:-1], kind)
     return only(xp, found, wanted, kind)
 
 
