@@ -14,6 +14,7 @@ from . import active
 from .emit import Emitter
 from .guards import Guards
 from .install import recording
+from .later import Later, StandIns
 from .recorder import MOVED, Recorder
 from .signature import flatten, rebuild, surroundings
 from .storage import Plan
@@ -24,12 +25,21 @@ _LIMIT = 16  # plans kept
 
 
 class Captured:
-    """One plan, ready to run: the replay function, what guards it, how its result is put together."""
+    """One plan, ready to run: the function that replays it, what guards it, how results are made.
 
-    def __init__(self, recorder: Recorder, tensors: list[Any], result: Any) -> None:
+    Where backward() is called on the results later, there is a plan for that as well.
+    """
+
+    def __init__(
+        self, recorder: Recorder, tensors: list[Any], result: Any, later: Later | None
+    ) -> None:
         program = recorder.program
         self._parts: list[Any] = []  # how to make each tensor of the result
         self._template = rebuild(result, lambda t: self._note(t, tensors, recorder))
+        self.later = later
+        self._count = len(program.outputs)
+        if later is not None:
+            program = later.cut(program)
         program.prune()
         self.recorded = program.kernels_recorded
         self.plan = Plan(program)
@@ -57,11 +67,16 @@ class Captured:
     def run(self, tensors: list[Any]) -> Any:
         """Replay with these argument tensors."""
         made = self.replay(*[t.array for t in tensors])
+        later, node = self.later, None
+        if later is not None:
+            node = later.node(made[self._count :], tensors)
         found = []
         for kind, which, name in self._parts:
             if kind == "made":
                 t = wrap(made[which])
-                if name is not None:
+                if later is not None and which in later.places:
+                    t.edge = later.edge(node, which)
+                elif name is not None:
                     t.edge = _spent(name)
                 found.append(t)
             else:
@@ -113,6 +128,7 @@ def _spent(name: str) -> Node:
 class Compiled:
     """A function that records its first call with each kind of arguments and replays it after.
 
+    It stands in for what it was made of: other attributes are those of the function or module.
     Where a call cannot be captured the function runs as it is; `explain()` says why.
     """
 
@@ -167,11 +183,14 @@ class Compiled:
             with recording(recorder):
                 for i, tensor in enumerate(tensors):
                     recorder.argument(i, tensor)
-                result = self.__wrapped__(*args, **kwargs)
-                recorder.close(result)
+                stand_ins = StandIns(tensors)
+                result = self.__wrapped__(*stand_ins.enter(args), **stand_ins.enter(kwargs))
+                pending = recorder.close(result)
+                later = Later(recorder, pending, stand_ins) if pending else None
+                result = stand_ins.leave(result)
             self.calls["recorded"] += 1
             if recorder.reason is None:
-                captured = Captured(recorder, tensors, result)
+                captured = Captured(recorder, tensors, result, later)
                 plans = self._plans.setdefault(key, [])
                 plans[:] = [c for c in plans if c.guards.hold()]
                 plans.append(captured)

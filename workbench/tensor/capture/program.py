@@ -128,6 +128,41 @@ class Program:
         self.instructions = kept[::-1]
 
 
+def split(program: Program, at: int, seeds: list[Value], ends: list[Value]
+          ) -> tuple[Program, Program, list[Value]]:  # fmt: skip
+    """The program before and from instruction `at` on, and the values that cross.
+
+    `seeds` are the second half's own arguments, `ends` what it returns; what crosses are its
+    further arguments and the first half's further outputs.
+    """
+    first, second = program.instructions[:at], program.instructions[at:]
+    own = {v for one in second for v in one.outs_made()} | set(seeds)
+    crossing: list[Value] = []
+    reads = [v for one in second for v in (*one.reads(), *one.writes)]
+    for value in [*reads, *ends]:
+        if value not in own and value.array is None and value not in crossing:
+            crossing.append(value)
+    given = {v: _as_argument(v, i) for i, v in enumerate([*seeds, *crossing])}
+
+    def renamed(tree: Any) -> Any:
+        return tree_map(lambda v: given.get(v, v), Value, tree)
+
+    for one in second:
+        one.args, one.kwargs = renamed(one.args), renamed(one.kwargs)
+        one.writes = renamed(one.writes)
+        for value in one.outs_made():
+            value.root = given.get(value.root, value.root)
+    before = Program(first, program.values, [*program.outputs, *crossing], len(first))
+    after = Program(second, program.values, renamed(ends), len(second))
+    return before, after, crossing
+
+
+def _as_argument(value: Value, place: int) -> Value:
+    made = Value(value.number, ARGUMENT, value)
+    made.place = place
+    return made
+
+
 def tree_map(function: Callable[[Any], Any], kind: type, tree: Any) -> Any:
     """The tree with `function` applied to every leaf of exactly this type."""
     if type(tree) is kind:

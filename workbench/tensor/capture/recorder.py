@@ -45,6 +45,7 @@ class Recorder:
         self.program = Program()
         self.thread = threading.get_ident()
         self.paused = 0  # inside an effect, or a kernel taken as a whole: nothing is written down
+        self.done = False
         self.depth = 0  # inside a kernel that is being looked into
         self.reason: str | None = None
         self.where = ""
@@ -63,7 +64,7 @@ class Recorder:
     @property
     def live(self) -> bool:
         """Whether things are being written down."""
-        return self.reason is None and not self.paused
+        return self.reason is None and not self.paused and not self.done
 
     # -- giving up -----------------------------------------------------------------------------
 
@@ -412,14 +413,19 @@ class Recorder:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def close(self, result: Any) -> None:
-        """The step has returned: look at what it returns and leaves behind."""
-        if self.reason is not None:
-            return
-        self.hand_over()
-        self._look_at(result)
+    def close(self, result: Any) -> list[Any]:
+        """The step has returned: look at what it returns and leaves behind.
 
-    def _look_at(self, tree: Any) -> None:
+        Returns the tensors that a backward pass may still start from.
+        """
+        if self.reason is not None:
+            return []
+        self.hand_over()
+        pending: list[Any] = []
+        self._look_at(result, pending)
+        return pending
+
+    def _look_at(self, tree: Any, pending: list[Any]) -> None:
         from workbench.tensor.node import Node
         from workbench.tensor.tensor import Tensor
 
@@ -430,16 +436,37 @@ class Recorder:
             elif id(tree) not in self.externals:
                 self.abandon("it returns a tensor that is neither on the CPU nor a result")
             if type(tree.edge) is Node and tree.edge.seq not in self.swept:
-                self.abandon(
-                    "it returns a tensor that backward() is still to be called on; call backward() "
-                    "(and the optimizer) inside the function, or call it under no_grad()"
-                )
+                pending.append(tree)
         elif isinstance(tree, (tuple, list)):
             for item in tree:
-                self._look_at(item)
+                self._look_at(item, pending)
         elif isinstance(tree, dict):
             for item in tree.values():
-                self._look_at(item)
+                self._look_at(item, pending)
+
+    def pull(self, roots: list[Any]) -> tuple[list[Value], list[Any], list[Value]]:
+        """Write down the backward pass from these tensors, as a second half of the program.
+
+        Returns the incoming gradients, the leaves, and the leaves' gradients.
+        """
+        from workbench.tensor.backward import sweep
+
+        seeds = []
+        for t in roots:
+            like = t.array.inside
+            value = self.program.new(ARGUMENT, np.empty(like.shape, like.dtype))
+            seeds.append(Traced(self, np.ones_like(like, order="C"), value))
+        pairs = [(t.edge, g) for t, g in zip(roots, seeds, strict=True)]
+        leaves, _ = sweep(pairs, retain=True, taped=False)
+        found, grads = [], []
+        for leaf, g in leaves.values():
+            if leaf._hooks or leaf._post_hooks:
+                self.abandon("a parameter has hooks on its gradient")
+            if g.dtype is not leaf.array.dtype:
+                g = g.astype(leaf.array.dtype)
+            found.append(leaf)
+            grads.append(g.value)
+        return [s.value for s in seeds], found, grads
 
     def result_value(self, tensor: Any) -> Any:
         """The value of a tensor that the step returns."""
@@ -447,6 +474,7 @@ class Recorder:
 
     def finish(self) -> None:
         """Check that what was there before is still there; let go of the traced arrays."""
+        self.done = True
         for tensor, raw, _ in self.externals.values():
             if tensor_slots.array(tensor) is not raw and self.reason is None:
                 self.reason = MOVED

@@ -45,6 +45,11 @@ class Plan:
     def __init__(self, program: Program) -> None:
         fold_constants(program)
         self.program = program
+        handed = {
+            one.args[1].root for one in program.instructions if one.function is GRAD and one.args[1]
+        }
+        # what the step returns is made anew each time: nobody's slot, and no copy
+        self.fresh = {v.root for v in program.outputs} - handed
         self._given: dict[Value, bool] = {}
         self._makers = {v: one for one in program.instructions for v in one.outs_made()}
         self.steps = loops(program, self.given)
@@ -77,7 +82,7 @@ class Plan:
                 sources = list(one.reads())
                 answer = len(sources) == 1 and self.given(sources[0])
             else:
-                answer = value.root is value and takes_out(one)
+                answer = value.root is value and takes_out(one) and value not in self.fresh
             self._given[value] = answer
         return self._given[value]
 
