@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import move, namespace, on_cuda
+
 from . import node as nodes
 from . import versions
 from .mode import enable_grad, mode
@@ -123,11 +125,19 @@ def _watched_step(space: Any, g: Any, node: Node, taped: bool) -> Any:
     return step(space, g, node, taped)
 
 
-def repair(space: Any, g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    """Bring a gradient to its input's shape (undo broadcasting) and dtype (undo promotion)."""
+def repair(
+    space: Any, g: Any, shape: tuple[int, ...], dtype: np.dtype, where: Any = None
+) -> Any:
+    """Bring a gradient to its input's shape (undo broadcasting) and dtype (undo promotion).
+
+    And to its device, where a 0-d tensor of the CPU met CUDA tensors.
+    """
     if tuple(g.shape) != shape:
         g = sum_to(space, g, shape)
-    return space.cast(g, dtype)
+    g = space.cast(g, dtype)
+    if where is None:
+        return g
+    return g.to(where) if space.over_tensors else move(g, where)
 
 
 def sum_to(space: Any, g: Any, shape: tuple[int, ...]) -> Any:
@@ -287,7 +297,11 @@ def _seed(tensor: Any, gradient: Any, taped: bool) -> Any:
             )
         if array.dtype.kind not in "fcV":
             raise RuntimeError("grad can be computed only for floating point or complex outputs")
-        ones = np.ones(array.shape, array.dtype) if type(array) is np.ndarray else array * 0 + 1
+        ones = (
+            namespace(array).ones(array.shape, array.dtype)
+            if type(array) is np.ndarray or on_cuda(array)
+            else array * 0 + 1
+        )
         return wrap(ones) if taped else ones
     if not isinstance(gradient, Tensor):
         raise TypeError(f"gradients must be Tensors or None, got {type(gradient).__name__}")
@@ -395,7 +409,7 @@ def grad(
             g = None if g is None else _cast(g, t.array.dtype, create_graph)
         if g is None:
             if materialize_grads:
-                results.append(wrap(np.zeros(t.array.shape, t.array.dtype)))
+                results.append(wrap(namespace(t.array).zeros(t.array.shape, t.array.dtype)))
                 continue
             if not allow_unused:
                 raise RuntimeError(

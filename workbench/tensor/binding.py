@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import constant
+from workbench.arrays import constant, namespace
 from workbench.ops import OPS
 from workbench.ops.declare import Op, rule_needs
 
@@ -192,7 +192,8 @@ class Parts(dict):
         for i, (shape, dtype) in enumerate(self.specs):
             g = self.get(i)
             if g is None:
-                zeros = np.zeros(shape, dtype)
+                other = next(iter(self.values()))
+                zeros = namespace(other.array if F.over_tensors else other).zeros(shape, dtype)
                 g = wrap(zeros) if F.over_tensors else zeros
             values.append(g)
         return values

@@ -7,11 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import dtype_of, get_default_dtype, namespace, promote, result_dtype
+from workbench.arrays import (
+    array_device,
+    dtype_of,
+    get_default_dtype,
+    move,
+    namespace,
+    on_cuda,
+    promote,
+    result_dtype,
+)
 from workbench.arrays.dtypes import FLOAT, number_dtype
 from workbench.ops.declare import Op
 
-from .tensor import Tensor
+from .routing import together
+from .tensor import Tensor, wrap
 
 _NUMBERS = (bool, int, float, complex)
 
@@ -19,8 +29,8 @@ _NUMBERS = (bool, int, float, complex)
 def coerce(op: Op, values: tuple[Any, ...]) -> list[Any]:
     """Raw arrays of the operands in their common dtype, by the op's dtype rule.
 
-    Raises TypeError for operands that are neither tensors nor numbers and RuntimeError for
-    tensors on different devices.
+    A 0-d tensor on the CPU may meet CUDA tensors, as a number may. Raises TypeError for operands
+    that are neither tensors nor numbers and RuntimeError for tensors on different devices.
     """
     kinds = []
     xp: Any = None
@@ -30,10 +40,8 @@ def coerce(op: Op, values: tuple[Any, ...]) -> list[Any]:
             kinds.append((dtype_of(array), 0 if array.ndim else 1))
             here = np if type(array) is np.ndarray else namespace(array)
             if xp is not None and here is not xp:
-                raise RuntimeError(
-                    f"{op.name}(): expected all tensors to be on the same device, but found at "
-                    "least two devices, cpu and cuda; move one with .to(device)"
-                )
+                values = gathered(op, values)
+                here = namespace(values[i].array)
             xp = here
         elif isinstance(value, np.generic):
             kinds.append((number_dtype(value.item()), 2))
@@ -57,6 +65,21 @@ def coerce(op: Op, values: tuple[Any, ...]) -> list[Any]:
     return arrays
 
 
+def gathered(op: Op, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The operands with 0-d tensors of the CPU moved to where the others are, off the tape.
+
+    Raises RuntimeError where tensors with dimensions are on different devices.
+    """
+    tensors = [v for v in values if isinstance(v, Tensor)]
+    together(op.name, [v.array for v in tensors if v.array.ndim or on_cuda(v.array)])
+    where = next((array_device(v.array) for v in tensors if on_cuda(v.array)), None)
+    return tuple(
+        wrap(move(v.array, where)) if where and isinstance(v, Tensor) and not on_cuda(v.array)
+        else v
+        for v in values
+    )  # fmt: skip
+
+
 def _refuse(op: Op, position: int, value: Any) -> None:
     name = op.tensors[position].name
     raise TypeError(
@@ -66,9 +89,16 @@ def _refuse(op: Op, position: int, value: Any) -> None:
 
 
 def fixes(values: Iterable[Any], result: Any) -> tuple[Any, ...]:
-    """The (shape, dtype) that each operand's gradient has to be brought to."""
+    """The (shape, dtype) that each operand's gradient has to be brought to.
+
+    And the device, where that is not the result's.
+    """
     return tuple(
-        (v.array.shape, v.array.dtype) if isinstance(v, Tensor) and v.edge is not None else None
+        None
+        if not isinstance(v, Tensor) or v.edge is None
+        else (v.array.shape, v.array.dtype)
+        if type(v.array) is type(result) or result is None
+        else (v.array.shape, v.array.dtype, array_device(v.array))
         for v in values
     )
 

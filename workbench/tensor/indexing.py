@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import namespace
+from workbench.arrays import namespace, writable
 
 from .functions import raw
 from .inplace import check_writable, store
@@ -138,7 +138,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         return
     from . import versions
 
-    if not array.flags.writeable:
+    if not writable(array):
         raise RuntimeError("this tensor is a read-only view; write to a clone() of it")
     try:
         array[key] = value.array

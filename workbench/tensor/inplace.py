@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import namespace, on_cuda, writable
 from workbench.arrays.dtypes import dtype_of
 
 from . import versions
@@ -53,7 +54,7 @@ def store(tensor: Tensor, result: Tensor, name: str) -> Tensor:
             f"result type {dtype_of(value).name} can't be cast to the desired output type "
             f"{dtype_of(target).name} in {name}"
         )
-    if not target.flags.writeable:
+    if not writable(target):
         raise RuntimeError(
             f"{name}: this tensor is a read-only view (an expanded tensor, or memory that NumPy "
             "protects); write to a clone() of it"
@@ -167,7 +168,8 @@ def _region(view: Any, base: Any) -> Any:
     raw = owner.reshape(-1) if owner.flags.c_contiguous else owner
     start = offset // base.itemsize
     strides = tuple(s // base.itemsize * 8 for s in view.strides)
-    return np.lib.stride_tricks.as_strided(raw[start:], view.shape, strides).copy()
+    found = np.lib.stride_tricks.as_strided(raw[start:], view.shape, strides).copy()
+    return namespace(view).asarray(found) if on_cuda(view) else found
 
 
 def _extent(array: Any) -> int:
@@ -175,6 +177,8 @@ def _extent(array: Any) -> int:
 
 
 def _address(array: Any) -> int:
+    if on_cuda(array):
+        return int(array.data.ptr)
     # of an array with a hidden dimension: where its first sample lies
     return int(getattr(array, "first", array).__array_interface__["data"][0])
 
@@ -230,7 +234,7 @@ def inplace_variant(name: str, call: Callable[..., Tensor]) -> Callable[..., Ten
 def fill_raw(tensor: Tensor, name: str, write: Callable[[Any], None]) -> Tensor:
     """Overwrite a tensor with values that have no history. Returns it."""
     check_writable(tensor, name)
-    if not getattr(tensor.array.flags, "writeable", True):
+    if not writable(tensor.array):
         raise RuntimeError(f"{name}: this tensor is a read-only view; write to a clone() of it")
     write(tensor.array)
     versions.mark_array(tensor.array)

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import random
+from workbench.arrays import namespace, on_cuda, random
 
 from . import (  # noqa: F401 - each adds functions and methods
     arrange,
     calculus,
     complexes,
     compose,
+    convolution,
     einsum,
     factor_functions,
     fft_functions,
@@ -23,6 +24,7 @@ from . import (  # noqa: F401 - each adds functions and methods
     pieces,
     placing,
     printing,
+    recurrent_functions,
     sampling,
     scatter,
     sets,
@@ -131,7 +133,8 @@ def _random_fill(name: str, draw: Any, doc: str) -> Any:
         source = generator or random.default_generator()
 
         def write(array: Any) -> None:
-            array[...] = draw(source, array, *args, **kwargs)
+            drawn = draw(source, array, *args, **kwargs)
+            array[...] = namespace(array).asarray(drawn) if on_cuda(array) else drawn
 
         return fill_raw(self, name, write)
 

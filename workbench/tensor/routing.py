@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workbench.arrays import namespace
+from workbench.arrays import array_device, namespace, on_cuda
 from workbench.ops.declare import Op
 
 from .capture.traced import Traced
@@ -39,7 +39,25 @@ def library(*arrays: Any) -> Any:
             return BATCHED
         traced = traced or type(array) is Traced
         first = array if first is None else first
-    return TRACED if traced else namespace(first)
+    if traced:
+        return TRACED
+    device = on_cuda(first)
+    for array in arrays:
+        if array is not None and on_cuda(array) is not device:
+            together("", [a for a in arrays if a is not None])
+    return namespace(first)
+
+
+def together(name: str, arrays: Any) -> None:
+    """Raises RuntimeError, as torch does, when the arrays are on different devices."""
+    first = array_device(arrays[0])
+    for array in arrays[1:]:
+        other = array_device(array)
+        if other != first:
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, "
+                f"{first} and {other}! ({name and name + ': '}move one of them with .to(device))"
+            )
 
 
 def routed(op: Op) -> Callable[..., Any]:

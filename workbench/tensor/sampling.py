@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import as_dtype, get_default_dtype, random, to_numpy
+from workbench.arrays import as_dtype, get_default_dtype, namespace, random, to_numpy
 
 from .create import as_shape
 from .functions import function
@@ -15,6 +15,11 @@ from .tensor import Tensor, wrap
 
 def _source(generator: Any) -> Any:
     return generator or random.default_generator()
+
+
+def _beside(input: Tensor, drawn: Any) -> Tensor:
+    """Drawn numbers as a tensor on the device of `input`."""
+    return wrap(namespace(input.array).asarray(drawn))
 
 
 @function()
@@ -29,7 +34,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -
             "Expected p_in >= 0 && p_in <= 1 to be true: probabilities lie in [0, 1]"
         )
     drawn = _source(generator).uniform(input.array.shape, np.dtype(np.float64))
-    return wrap(np.asarray(drawn < chance).astype(input.array.dtype))
+    return _beside(input, np.asarray(drawn < chance).astype(input.array.dtype))
 
 
 @function()
@@ -74,7 +79,7 @@ def multinomial(
             keys = np.where(rows > 0, noise / rows, -np.inf)
         found = np.argsort(-keys, axis=1, kind="stable")[:, :num_samples]
     found = found.astype(np.int64)
-    return wrap(np.ascontiguousarray(found[0] if weights.ndim == 1 else found))
+    return _beside(input, np.ascontiguousarray(found[0] if weights.ndim == 1 else found))
 
 
 @function(method=False)
@@ -109,8 +114,8 @@ def normal(
         target = arrays[0].dtype if arrays else get_default_dtype().numpy
     drawn = _source(generator).normal(shape, target)
     made = wrap(np.asarray(drawn * parts[1] + parts[0]).astype(target))
-    if device is not None:
-        made = made.to(device)
+    given = next((v for v in (mean, std) if isinstance(v, Tensor)), made)
+    made = made.to(given.device if device is None else device)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -121,4 +126,4 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
     if rates.size and rates.min() < 0:
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
     drawn = _source(generator).bits.poisson(rates.astype(np.float64))
-    return wrap(np.asarray(drawn).astype(input.array.dtype))
+    return _beside(input, np.asarray(drawn).astype(input.array.dtype))

@@ -21,8 +21,10 @@ def writable(array: Any) -> bool:
 
     CuPy protects nothing; an expanded array has one element in many places.
     """
+    if type(array) is np.ndarray:
+        return array.flags.writeable
     if not on_cuda(array):
-        return bool(array.flags.writeable)
+        return bool(getattr(array.flags, "writeable", True))
     return array.size == 0 or all(
         step or n == 1 for n, step in zip(array.shape, array.strides, strict=True)
     )
