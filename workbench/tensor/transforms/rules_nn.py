@@ -113,43 +113,68 @@ def _push(x: Any, dim: int, size: int) -> Any:
     return np.moveaxis(split, dim, 0)
 
 
-@rule("conv2d", "conv1d", "conv3d")
+def _dims(call: Call) -> int:
+    """How many sides the kernel has; 0 where the operands' ranks do not fit."""
+    shape = call.settings["shape"] if call.op.name == "conv_weight" else call.shape(1)
+    dims = len(shape) - 2
+    return dims if dims > 0 and call.ndim(0) in (dims + 1, dims + 2) else 0
+
+
+@rule("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+      "conv_output")  # fmt: skip
 def _conv(call: Call) -> Any:
-    if call.ndim(0) not in (3, 4, 5) or call.size == 0:
+    dims, size = _dims(call), call.size
+    if not dims or not size:
         return None
-    bias = call.values[2]
+    x, batched = call.spread(0), call.ndim(0) == dims + 2
+    bias = call.values[2] if len(call.values) > 2 else None
+    rest = () if len(call.values) == 2 else (bias,)
     if not call.mapped(1):
+        added = None
         if bias is not None and call.mapped(2):
-            return None
-        out = call.run(_pull(call.spread(0), 0), call.values[1], bias)
-        return _push(out, 0, call.size)
-    x = _pull(call.spread(0), 1)
-    groups = call.settings["groups"] * call.size
-    b = None if bias is None else _pull(call.spread(2), 0)
-    return _push(call.run(x, _pull(call.spread(1), 0), b, groups=groups), 1, call.size)
+            held, added, rest = call.inside(2), bias, (None,)
+        if batched:
+            out = _push(call.run(_pull(x, 0), call.values[1], *rest), 0, size)
+        else:
+            out = call.run(x, call.values[1], *rest)
+        if added is None:
+            return out
+        return out + held.reshape((size,) + (1,) * batched + held.shape[1:] + (1,) * dims)
+    groups = call.settings["groups"] * size
+    if bias is not None:
+        rest = (_pull(call.spread(2), 0),)
+    at = 1 if batched else 0
+    return _push(call.run(_pull(x, at), _pull(call.spread(1), 0), *rest, groups=groups), at, size)
 
 
-@rule("conv2d_input", "conv1d_input", "conv3d_input")
+@rule("conv_input")
 def _conv_input(call: Call) -> Any:
-    shape, size = tuple(call.settings["shape"]), call.size
-    if size == 0:
+    dims, size = _dims(call), call.size
+    if not dims or not size:
         return None
+    shape = tuple(call.settings["shape"])
+    x, batched = call.spread(0), call.ndim(0) == dims + 2
     if not call.mapped(1):
+        if not batched:
+            return call.run(x, call.values[1], shape=(size, *shape))
         folded = (shape[0] * size, *shape[1:])
-        return _push(call.run(_pull(call.spread(0), 0), call.values[1], shape=folded), 0, size)
-    wide = (shape[0], shape[1] * size, *shape[2:])
+        return _push(call.run(_pull(x, 0), call.values[1], shape=folded), 0, size)
+    at = 1 if batched else 0
+    wide = (*shape[:at], shape[at] * size, *shape[at + 1 :])
     groups = call.settings["groups"] * size
-    out = call.run(_pull(call.spread(0), 1), _pull(call.spread(1), 0), shape=wide, groups=groups)
-    return _push(out, 1, size)
+    return _push(call.run(_pull(x, at), _pull(call.spread(1), 0), shape=wide, groups=groups), at,
+                 size)  # fmt: skip
 
 
-@rule("conv2d_weight", "conv1d_weight", "conv3d_weight")
+@rule("conv_weight")
 def _conv_weight(call: Call) -> Any:
-    shape, size = tuple(call.settings["shape"]), call.size
-    if size == 0:
+    dims, size = _dims(call), call.size
+    if not dims or not size:
         return None
+    shape = tuple(call.settings["shape"])
     groups = call.settings["groups"] * size
-    x, other = _pull(call.spread(0), 1), _pull(call.spread(1), 1)
+    at = 1 if call.ndim(0) == dims + 2 else 0
+    x, other = _pull(call.spread(0), at), _pull(call.spread(1), at)
     out = call.run(x, other, shape=(shape[0] * size, *shape[1:]), groups=groups)
     return _push(out, 0, size)
 
@@ -201,6 +226,38 @@ def _pad(call: Call) -> Any:
     if wide:
         return _push(call.run(_pull(x, 0), **settings), 0, size)
     return call.run(x, **settings)
+
+
+@rule("im2col", "col2im")
+def _columns(call: Call) -> Any:
+    """Unbatched samples become a batch; batches of them a larger one."""
+    n, x = call.ndim(), call.spread(0)
+    if n == (3 if call.op.name == "im2col" else 2):
+        return call.run(x)
+    return _push(call.run(_pull(x, 0)), 0, call.size) if n > 1 and call.size else None
+
+
+@rule("resample", "resample_adjoint")
+def _resample(call: Call) -> Any:
+    if not call.size:
+        return None
+    settings: dict[str, Any] = {}
+    if "shape" in call.settings:
+        first, *rest = call.settings["shape"]
+        settings["shape"] = (first * call.size, *rest)
+    return _push(call.run(_pull(call.spread(0), 0), **settings), 0, call.size)
+
+
+@rule("sample_grid", "put_grid")
+def _grid(call: Call) -> Any:
+    if not call.size or call.ndim(0) not in (4, 5) or call.ndim(1) != call.ndim(0):
+        return None
+    settings: dict[str, Any] = {}
+    if "shape" in call.settings:
+        first, *rest = call.settings["shape"]
+        settings["shape"] = (first * call.size, *rest)
+    out = call.run(_pull(call.spread(0), 0), _pull(call.spread(1), 0), **settings)
+    return _push(out, 0, call.size)
 
 
 @rule("take_planes", "add_planes", "put_planes")

@@ -1,0 +1,193 @@
+"""Convolution as products of shifted views of channels-last rows: nothing is unfolded.
+
+A few images at a time lie as (W, N, D, H, C), padded, in a buffer that stays in the cache. A row of
+it is one column of one image, so an output row's windows at one horizontal tap are a *plain
+submatrix*: the rows (w + tap, n) for all w and n, and the columns (h … h + kh, C), which lie side
+by side. Each tap of one side of the kernel is then one matrix product over kh · C, added to the
+output (BLAS gemm with beta = 1); a stride along W becomes contiguous by storing every stride-th
+column together. The adjoint in the input adds the same products the other way round, into the
+same submatrices; the adjoint in the weight multiplies them by the output's gradient. All three
+multiply exactly as much as the definition does.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from workbench.arrays.openblas import products, transpose
+from workbench.arrays.scratch import scratch
+
+_CACHE = 5 << 18  # bytes of padded rows at a time
+_TALL = 128  # rows that a product should have at least
+
+
+class Layout:
+    """Where a batch of `m` images lies in rows, and the products over them."""
+
+    def __init__(self, geo, m):
+        (_, _, sw), (_, dh, _) = geo.stride, geo.dilation
+        self.geo, self.m = geo, m
+        depth, height, width = geo.room
+        self.wide = -(-width // sw)  # columns of one residue
+        self.shape = (sw, self.wide, m, depth, height, geo.c)
+        self.row = depth * height * geo.c
+        self.joined = dh == 1 and geo.kernel[1] > 1  # vertical taps lie side by side
+        od, oh, ow = geo.outs
+        kd, kh, kw = geo.kernel
+        self.tall = ow * m
+        self.k = geo.c * (kh if self.joined else 1)
+        self.taps = [
+            (d, h, w) for d in range(kd) for h in range(1 if self.joined else kh) for w in range(kw)
+        ]
+        self.spots = [(d, h) for d in range(od) for h in range(oh)]
+        self.starts = [
+            [self._start(d, h, tap) for d, h in self.spots] for tap in self.taps
+        ]  # fmt: skip
+
+    def _start(self, d, h, tap):
+        """Where the submatrix of an output row (d, h) at a tap begins, in elements."""
+        geo = self.geo
+        at_d = d * geo.stride[0] + tap[0] * geo.dilation[0]
+        at_h = h * geo.stride[1] + tap[1] * geo.dilation[1]
+        at_w = tap[2] * geo.dilation[2]
+        column = at_w % geo.stride[2] * self.wide + at_w // geo.stride[2]
+        return column * self.m * self.row + (at_d * geo.room[1] + at_h) * geo.c
+
+    def residues(self):
+        """For every residue of W by the stride: it, its first column and the input's columns."""
+        geo, step = self.geo, self.geo.stride[2]
+        lo, n = geo.lo[2], geo.ins[2]
+        for r in range(step):
+            first = max(0, -(-(lo - r) // step))
+            columns = range(first * step + r - lo, n, step)
+            yield r, first, columns
+
+
+@lru_cache(maxsize=256)
+def _layout(geo):
+    return Layout(geo, geo.batch)
+
+
+def images(geo, itemsize):
+    """How many images are taken at a time."""
+    each = prod(geo.room) * geo.c * itemsize
+    fit = max(1, _CACHE // max(each, 1))
+    return min(max(fit, -(-_TALL // max(geo.outs[-1], 1))), geo.batch)
+
+
+def _chunks(geo, itemsize):
+    """(slice of the batch, its layout), one after the other."""
+    step = images(geo, itemsize)
+    for i in range(0, geo.batch, step):
+        stop = min(i + step, geo.batch)
+        yield slice(i, stop), _layout(geo.resized(stop - i, geo.c, geo.k, 1))
+
+
+def _flat(x):
+    """A contiguous (N, C, *sides) as a matrix (N · C, positions)."""
+    return x.reshape(x.shape[0] * x.shape[1], -1)
+
+
+def _load(x, lay):
+    """Images (m, C, D, H, W) as padded rows."""
+    geo, m = lay.geo, lay.m
+    turned = scratch("turned", (*geo.ins, m, geo.c), x.dtype)
+    transpose(_flat(x), turned.reshape(-1, m * geo.c))
+    rows = scratch("rows", lay.shape, x.dtype)
+    (ld, lh, _), (d, h, _) = geo.lo, geo.ins
+    if ld or ld + d < geo.room[0]:
+        rows[:, :, :, :ld] = 0
+        rows[:, :, :, ld + d :] = 0
+    if lh or lh + h < geo.room[1]:
+        rows[:, :, :, :, :lh] = 0
+        rows[:, :, :, :, lh + h :] = 0
+    source = turned.transpose(2, 3, 0, 1, 4)
+    for r, first, columns in lay.residues():
+        stop = first + len(columns)
+        rows[r, :first] = 0
+        rows[r, stop:] = 0
+        rows[r, first:stop, :, ld : ld + d, lh : lh + h] = source[columns.start :: columns.step]
+    return rows
+
+
+def _store(rows, lay, out):
+    """The adjoint of `_load`: padded rows cut out and turned into images."""
+    geo, m = lay.geo, lay.m
+    turned = scratch("turned", (*geo.ins, m, geo.c), rows.dtype)
+    (ld, lh, _), (d, h, _) = geo.lo, geo.ins
+    target = turned.transpose(2, 3, 0, 1, 4)
+    for r, first, columns in lay.residues():
+        part = rows[r, first : first + len(columns), :, ld : ld + d, lh : lh + h]
+        target[columns.start :: columns.step] = part
+    transpose(turned.reshape(-1, m * geo.c), _flat(out))
+
+
+def _load_outputs(y, lay):
+    """Gradients (m, K, D, H, W) of the result as (D, H, W, m, K)."""
+    geo = lay.geo
+    turned = scratch("outputs", (*geo.outs, lay.m, geo.k), y.dtype)
+    transpose(_flat(y), turned.reshape(-1, lay.m * geo.k))
+    return turned
+
+
+def _each(lay, spot_first):
+    """(tap number, spot number, element where the tap's submatrix begins)."""
+    pairs = [(t, s) for t in range(len(lay.taps)) for s in range(len(lay.spots))]
+    if spot_first:
+        pairs.sort(key=lambda pair: pair[1])
+    return [(t, s, lay.starts[t][s]) for t, s in pairs]
+
+
+def forward(x, w, geo):
+    """Float32 or float64 images (N, C, D, H, W) and the weight → (N, K, D, H, W)."""
+    out = np.empty(geo.y_shape, x.dtype)
+    turned = np.ascontiguousarray(w.transpose(2, 4, 3, 1, 0) if geo.dilation[1] == 1
+                                  else w.transpose(2, 3, 4, 1, 0))  # fmt: skip
+    for part, lay in _chunks(geo, x.dtype.itemsize):
+        rows = _load(x[part], lay)
+        made = scratch("outputs", (*geo.outs, lay.m, geo.k), x.dtype)
+        size = lay.k * geo.k
+        steps = [
+            (at, t * size, s * lay.tall * geo.k, t > 0) for t, s, at in _each(lay, True)
+        ]  # fmt: skip
+        products(rows, turned, made, (lay.tall, geo.k, lay.k), (lay.row, geo.k, geo.k), steps)
+        transpose(made.reshape(-1, lay.m * geo.k), _flat(out[part]))
+    return out
+
+
+def adjoint_input(y, w, geo):
+    """Gradients (N, K, D, H, W) of the result and the weight → (N, C, D, H, W)."""
+    out = np.empty(geo.x_shape, y.dtype)
+    turned = np.ascontiguousarray(w.transpose(2, 4, 0, 3, 1) if geo.dilation[1] == 1
+                                  else w.transpose(2, 3, 4, 0, 1))  # fmt: skip
+    for part, lay in _chunks(geo, y.dtype.itemsize):
+        loaded = _load_outputs(y[part], lay)
+        rows = scratch("rows", lay.shape, y.dtype)
+        rows[...] = 0
+        size = lay.k * geo.k
+        steps = [
+            (s * lay.tall * geo.k, t * size, at, True) for t, s, at in _each(lay, True)
+        ]  # fmt: skip
+        products(loaded, turned, rows, (lay.tall, lay.k, geo.k), (geo.k, lay.k, lay.row), steps)
+        _store(rows, lay, out[part])
+    return out
+
+
+def adjoint_weight(x, y, geo):
+    """Images and gradients of the result → the weight's gradient."""
+    kd, kh, kw = geo.kernel
+    made = np.zeros(geo.k * geo.c * geo.taps, x.dtype)
+    for part, lay in _chunks(geo, x.dtype.itemsize):
+        rows, loaded = _load(x[part], lay), _load_outputs(y[part], lay)
+        size = lay.k * geo.k
+        steps = [
+            (s * lay.tall * geo.k, at, t * size, True) for t, s, at in _each(lay, False)
+        ]  # fmt: skip
+        products(loaded, rows, made, (geo.k, lay.k, lay.tall), (geo.k, lay.row, lay.k), steps,
+                 transposed=True)  # fmt: skip
+    if geo.dilation[1] == 1:
+        return np.ascontiguousarray(made.reshape(kd, kw, geo.k, kh, geo.c).transpose(2, 4, 0, 3, 1))
+    return np.ascontiguousarray(made.reshape(kd, kh, kw, geo.k, geo.c).transpose(3, 4, 0, 1, 2))
