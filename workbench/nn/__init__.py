@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import (
     activation,
+    cells,
     containers,
     conv,
     distance,
@@ -16,6 +17,7 @@ from . import (
     loss_margins,
     norm,
     pooling,
+    recurrent,
     shape,
     utils,
 )
@@ -24,8 +26,8 @@ from .module import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 _FAMILIES = (
-    activation, conv, distance, dropout, embedding, linear, loss, loss_margins, norm, pooling,
-    shape,
+    activation, cells, conv, distance, dropout, embedding, linear, loss, loss_margins, norm,
+    pooling, recurrent, shape,
 )  # fmt: skip
 _layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}
 globals().update(_layers)

@@ -53,9 +53,7 @@ def _halved(weight, size):
     samples=_samples,
     oracle=layer_oracle("gru", 1),
 )
-def gru_layer(
-    xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False, batch_sizes=None
-):
+def gru_layer(xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False, batch_sizes=None):
     """A GRU layer over the steps of (T, B, I).
 
     r, z = σ(…), n = tanh(W x + b + r (W' h + b')), h' = (1 - z) n + z h. `h0` (B, H) → all states

@@ -162,7 +162,19 @@ def lstm_layer_backward(
     kind = input.dtype
     g_out, g_state, g_cell, x, w_in, w_rec, gates, states, cells, bent, project = (
         single(v)
-        for v in (output, last_state, last_cell, input, w_ih, w_hh, gates, states, cells, bent, w_hr)
+        for v in (
+            output,
+            last_state,
+            last_cell,
+            input,
+            w_ih,
+            w_hh,
+            gates,
+            states,
+            cells,
+            bent,
+            w_hr,
+        )
     )
     steps, batch, _ = x.shape
     size = w_rec.shape[0] // 4
@@ -229,9 +241,7 @@ def _backward_samples(make):
     for sample in _samples(make) if make.dtype.kind in "fV" else ():
         x, h0, c0, w_ih, w_hh, *rest = sample.args
         w_hr = rest[2] if len(rest) > 2 else None
-        *results, gates, states, cells, bent = lstm_layer.forward(
-            np, *sample.args, **sample.kwargs
-        )
+        *results, gates, states, cells, bent = lstm_layer.forward(np, *sample.args, **sample.kwargs)
         yield Sample(
             *(make(*r.shape) for r in results), x, h0, c0, w_ih, w_hh, gates, states, cells, bent,
             w_hr, grad=False, wanted=(True,) * 6 + (w_hr is not None,), **sample.kwargs,

@@ -162,8 +162,7 @@ def check_layer(name, factor, input, h0, w_ih, w_hh):
     wide, hidden = w_ih.shape[0], h0.shape[-1]
     if input.ndim != 3 or input.shape[2] != w_ih.shape[1]:
         raise RuntimeError(
-            f"{name}(): input has shape {list(input.shape)}, wants (steps, batch, "
-            f"{w_ih.shape[1]})"
+            f"{name}(): input has shape {list(input.shape)}, wants (steps, batch, {w_ih.shape[1]})"
         )
     if h0.shape[:-1] != input.shape[1:2] or w_hh.shape != (wide, hidden) or wide % factor:
         raise RuntimeError(
