@@ -21,6 +21,7 @@ from . import (  # noqa: F401 - each adds functions and methods
     linalg_functions,
     matrix_norms,
     numbers,
+    packed_factors,
     pieces,
     placing,
     printing,
