@@ -78,7 +78,7 @@ def cases():
 @pytest.mark.parametrize("name", cases())
 def test_replays_are_the_plain_call(name, backward):
     op = OPS[name]
-    replayed = 0
+    replayed, wanted = 0, None
     for samples in versions(op, np.float32):
         if backward and not samples[0].grad:
             continue

@@ -130,7 +130,7 @@ class Exchange:
                     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                     "instead."
                 )
-            if not isinstance(array, np.ndarray):
+            if not isinstance(array, np.ndarray) and not hasattr(array, "inside"):
                 raise TypeError(
                     "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to "
                     "host memory first."

@@ -11,7 +11,7 @@ from workbench.tensor.node import Node, make_node
 from workbench.tensor.tensor import Tensor, wrap
 
 from . import active
-from .emit import Emitter
+from .emit import Diverged, Emitter
 from .guards import Guards
 from .install import recording
 from .later import Later, StandIns
@@ -138,7 +138,7 @@ class Compiled:
         self.fullgraph = fullgraph
         self._plans: dict[Any, list[Captured]] = {}
         self._failed: dict[Any, list[tuple[str, str]]] = {}
-        self._joint: dict[Any, Any] = {}
+        self._recordings: dict[Any, int] = {}
         self.calls = {"recorded": 0, "replayed": 0, "eager": 0}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -152,6 +152,11 @@ class Compiled:
                 try:
                     self.calls["replayed"] += 1
                     return captured.run(tensors)
+                except Diverged as found:
+                    reason = f"{found}: its result's size needs a value that the step computes"
+                    self._failed.setdefault(key, []).append((reason, ""))
+                    del self._plans[key]
+                    break
                 finally:
                     captured.busy.release()
         if self._given_up(key):
@@ -161,6 +166,9 @@ class Compiled:
 
     def _given_up(self, key: Any) -> bool:
         failures = self._failed.get(key, ())
+        if self._recordings.get(key, 0) >= _LIMIT and not failures:
+            reason = "parameters or gradients are at another place in every call"
+            failures = self._failed[key] = [(reason, "")]
         if sum(len(plans) for plans in self._plans.values()) >= _LIMIT:
             self._drop_stale()
         return bool(failures) and (len(failures) >= _PATIENCE or failures[-1][0] != MOVED)
@@ -189,6 +197,7 @@ class Compiled:
                 later = Later(recorder, pending, stand_ins) if pending else None
                 result = stand_ins.leave(result)
             self.calls["recorded"] += 1
+            self._recordings[key] = self._recordings.get(key, 0) + 1
             if recorder.reason is None:
                 captured = Captured(recorder, tensors, result, later)
                 plans = self._plans.setdefault(key, [])
@@ -214,8 +223,8 @@ class Compiled:
 
     def reset(self) -> None:
         """Forget everything recorded."""
-        self._plans.clear()
-        self._failed.clear()
+        for held in (self._plans, self._failed, self._recordings):
+            held.clear()  # type: ignore[attr-defined]
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

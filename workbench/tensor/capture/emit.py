@@ -17,13 +17,17 @@ import numpy as np
 from workbench.tensor import versions
 from workbench.tensor.tensor import wrap
 
-from .fuse import Loop
+from .fuse import NAMED_OUT, Loop
 from .program import ARGUMENT, EXTERNAL, Instruction, Value, tree_map, values_in
-from .recorder import GRAD
+from .recorder import GRAD, Whole
 from .storage import COPIES, Plan, takes_out
 
 _numbers = count(1)
 _FORGET = 1 << 16  # bytes from which on a result is let go of at once
+
+
+class Diverged(Exception):
+    """A kernel gave a result of another shape than it did when it was recorded."""
 
 
 class Emitter:
@@ -32,7 +36,7 @@ class Emitter:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.space: dict[str, Any] = {"ndarray": np.ndarray, "asarray": np.asarray, "wrap": wrap,
-                                      "copyto": np.copyto, "mark": versions.mark_array}  # fmt: skip
+                                      "copyto": np.copyto, "diverged": Diverged, "mark": versions.mark_array}  # fmt: skip
         self.lines: list[str] = []
         self._named: dict[int, str] = {}
         self._static: dict[Value, Any] = {}
@@ -118,7 +122,8 @@ class Emitter:
             self.line(f"copyto({self.expression(target)}, {self.expression(one.args[0])}, "
                       "'unsafe')")  # fmt: skip
         elif one.kind in ("ufunc", "product") and into:
-            self.line(f"{function}({args}, {self.expression(target)}{kwargs})")
+            key = "out=" if one.function in NAMED_OUT else ""
+            self.line(f"{function}({args}, {key}{self.expression(target)}{kwargs})")
         elif one.kind == "reduce" and into:
             self.line(f"{function}({args}{kwargs}, out={self.expression(target)})")
         elif not one.outs:
@@ -128,6 +133,9 @@ class Emitter:
             names += "," if one.several and len(one.outs) == 1 else ""
             self.line(f"{names} = {function}({args}{kwargs})")
             for value in one.outs_made():
+                if type(one.function) is Whole:  # its shape is only known to be what it was
+                    self.line(f"if d{value.number}.shape != {value.shape!r}: "
+                              f"raise diverged({one.name!r})")  # fmt: skip
                 if value.shape == ():
                     self.line(f"if type(d{value.number}) is not ndarray: "
                               f"d{value.number} = asarray(d{value.number})")  # fmt: skip

@@ -19,6 +19,10 @@ LARGE = 1 << 17  # bytes of a result from which on blocks pay
 BLOCK = 1 << 15  # bytes of one operand's block
 
 
+# NumPy takes their third operand by name only
+NAMED_OUT = {np.maximum, np.minimum}
+
+
 class Loop:
     """A run of elementwise instructions of one shape, to be carried out block by block."""
 
@@ -67,7 +71,7 @@ class Loop:
                 operands = [self._block(v, part, size, rows, scratch, static) for v in one.args]
                 (target,) = _result_of(one)
                 out = self._block(target, part, size, rows, scratch, static)
-                calls.append((one.function, (*operands, out)))
+                calls.append((_into(one.function), (*operands, out)))
 
         def run() -> None:
             for function, operands in calls:
@@ -106,6 +110,13 @@ class Loop:
             return array if array.size == 1 and array.ndim == 0 else array.reshape(-1)[part]
         lead = len(self.shape) - array.ndim
         return array[part] if lead == 0 and array.shape[0] == self.shape[0] else array
+
+
+def _into(function: Any) -> Any:
+    """The ufunc with its result's array as the last operand."""
+    if function not in NAMED_OUT:
+        return function
+    return lambda a, b, out: function(a, b, out=out)
 
 
 def _result_of(one: Instruction) -> list[Value]:

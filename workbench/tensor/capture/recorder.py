@@ -36,6 +36,9 @@ _VIEWS = {"reshape", "transpose", "swapaxes", "getitem", "squeeze", "broadcast_t
           "moveaxis", "ravel", "real", "imag", "diagonal", "rollaxis", "atleast_1d",
           "atleast_2d"}  # fmt: skip
 _UNSEEN = object()
+# Ops whose result's shape depends on values: no plan can hold them
+RESIZING = {"nonzero", "masked_select", "unique", "unique_consecutive", "repeat_interleave",
+            "bincount", "argwhere"}  # fmt: skip
 
 
 class Recorder:
@@ -341,7 +344,10 @@ class Recorder:
             except Exception:  # noqa: BLE001 - a real error comes again below
                 if self.depth:
                     raise
-        bound = _Forward(op.name, forward)
+        if op.name in RESIZING or (op.name == "getitem" and _masked(values[1])):
+            self.abandon(f"{op.name}: its result's size needs a value that the step computes")
+            return forward(np, *bare(list(values)))
+        bound = Whole(op.name, forward)
         return self.opaque(bound, tuple(values), {}, name=op.name)
 
     def backward(self, space: Any, g: Any, node: Any) -> Any:
@@ -498,7 +504,7 @@ def GRAD(*_: Any) -> None:  # noqa: N802 - a marker: the emitter writes the assi
     """Stands for `tensor.grad = value`."""
 
 
-class _Forward:
+class Whole:
     """An op's forward as a function of its operands and settings."""
 
     def __init__(self, name: str, forward: Callable[..., Any]) -> None:
@@ -540,6 +546,12 @@ class _Rule:
         else:
             space = raw_space(g)
         return tuple(self.kind.backward(space, g, _FakeNode(self.edges, saved)))
+
+
+def _masked(index: Any) -> bool:
+    """Whether a computed bool array is among the indices."""
+    parts = index if type(index) is tuple else (index,)
+    return any(type(part) is Traced and part.dtype.kind == "b" for part in parts)
 
 
 class _Slots:
@@ -598,4 +610,4 @@ def _user_line() -> str:
     return ""
 
 
-__all__ = ["GRAD", "MOVED", "Recorder", "tensor_slots", "tree_map", "values_in"]
+__all__ = ["GRAD", "MOVED", "Recorder", "Whole", "tensor_slots", "tree_map", "values_in"]

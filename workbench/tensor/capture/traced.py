@@ -238,7 +238,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         held = self.recorder
         parts = index if type(index) is tuple else (index,)
-        if any(getattr(getattr(part, "dtype", None), "kind", "") == "b" for part in parts):
+        if any(type(part) is Traced and part.dtype.kind == "b" for part in parts):
             held.sync("indexing by a mask, whose result's size depends on the values,")
             return self.inside[bare(index)]
         return held.opaque(_get, (self, index), {}, name="getitem")
