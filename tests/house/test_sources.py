@@ -23,6 +23,7 @@ LONG = {
 # Calls that turn data into code, with the reason why they may.
 TRUSTED = {
     ("workbench/tensor/binding.py", "exec"): "functions generated from our own op declarations",
+    ("workbench/tensor/out.py", "exec"): "functions generated from our own signatures",
 }
 
 # Nothing of the machine a file was written on, no registry's address, no key.

@@ -8,21 +8,24 @@ from .declare import op
 from .samples import Sample
 
 
+def _address(array):
+    """Where the first element lies."""
+    held = getattr(array, "__array_interface__", None)
+    return held["data"][0] if held else array.data.ptr
+
+
 def storage(array):
     """The memory an array looks into: its owner, the array's offset in it, the owner's size.
 
-    Offset and size count elements. Arrays over memory of another library own what they see.
+    Offset and size count elements.
     """
     held = array
-    while isinstance(getattr(held, "base", None), np.ndarray):
+    while isinstance(getattr(held, "base", None), type(array)):
         held = held.base
-    if type(array) is not np.ndarray:  # CuPy: positions are counted from the first element
-        return array, 0, array.size
-    start = held.__array_interface__["data"][0]
     if not held.flags.c_contiguous and not held.flags.f_contiguous:
-        start, held = array.__array_interface__["data"][0], array
-    offset = array.__array_interface__["data"][0] - start
-    return held, offset // array.itemsize, held.nbytes // array.itemsize
+        held = array  # a view of memory that somebody else laid out
+    offset = (_address(array) - _address(held)) // array.itemsize
+    return held, offset, held.nbytes // array.itemsize
 
 
 def places(size, stride, offset):
@@ -76,14 +79,13 @@ def as_strided(xp, input, /, size, stride, storage_offset=None):
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} "
             f"require {need} elements, out of bounds for storage of {limit}"
         )
-    if xp is not np:
-        return xp.lib.stride_tricks.as_strided(
-            input.reshape(-1)[offset:], size, [s * input.itemsize for s in stride]
-        )
     if need == 0:
         return held.reshape(-1)[:0].reshape(size) if held.dtype == input.dtype else input[:0]
-    flat = held.reshape(-1, order="A").view(input.dtype)
-    steps = [s * input.itemsize for s in stride]
+    flat = held.reshape(-1, order="A")
+    flat = flat if flat.dtype == input.dtype else flat.view(input.dtype)
+    steps = tuple(s * input.itemsize for s in stride)
+    if xp is not np:
+        return xp.lib.stride_tricks.as_strided(flat[offset:], size, steps)
     return np.ndarray(size, input.dtype, flat, offset * input.itemsize, steps)
 
 

@@ -11,6 +11,7 @@ with promotion, numbers and broadcasting repaired) and the node's `backward`/`ba
 
 from __future__ import annotations
 
+import inspect
 import linecache
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from .coerce import coerce, fixes, require_tensors, same_dtype
 from .errors import explained, refuse_dtype
 from .mode import mode
 from .node import LEAF, Node
+from .out import shown, with_out
 from .routing import BATCHED, VmapError, library, routed
 from .source import MAKERS, SPECS
 from .tensor import Tensor, note_view, wrap
@@ -58,7 +60,7 @@ class Bound:
         return NotImplemented
 
     def __getattr__(self, name: str) -> Any:
-        # `call`, `general`, `backward`, `backward_taped`: compiled when first used, then plain
+        # `call`, `public`, `general`, `backward`, …: compiled when first used, then plain
         if name not in MAKERS:
             raise AttributeError(name)
         made = _compile(self, name)
@@ -127,7 +129,7 @@ def _compile(bound: Bound, piece: str) -> Any:
         "np": np, "ndarray": np.ndarray, "Tensor": Tensor, "LEAF": LEAF,
         "new": object.__new__, "tape_mode": mode, "library": library, "routed": routed(bound.op),
         "plain": _PLAIN,
-        "constant": constant, "__name__": "workbench.tensor.generated",
+        "with_out": with_out, "constant": constant, "__name__": "workbench.tensor.generated",
         "coerce": coerce, "fixes": fixes, "same_dtype": same_dtype, "bound": bound, "op": bound.op,
         "require_tensors": require_tensors, "note_view": note_view, "op_forward": bound.op.forward,
         "ufunc": getattr(np, bound.op.ufunc) if bound.op.ufunc else None, "asarray": _asarray,
@@ -140,7 +142,9 @@ def _compile(bound: Bound, piece: str) -> Any:
     space |= _in_place
     _spaces.append(space)
     exec(compile(source, filename, "exec"), space)  # our own declarations only, never user input
-    made = space[bound.op.name if piece in ("call", "general") else piece]
+    made = space[bound.op.name if piece in ("call", "general", "public") else piece]
+    if piece == "public":
+        made.__signature__ = shown(inspect.signature(bound.call))
     made.__doc__ = bound.op.doc
     made.__module__ = "workbench"
     made.__qualname__ = made.__name__

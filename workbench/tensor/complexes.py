@@ -127,7 +127,8 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """The next floating-point number after `input` towards `other`."""
     both = [v.array for v in (input, other) if isinstance(v, Tensor)]
     if len(both) == 2 and all(a.dtype == bfloat16.numpy for a in both):
-        return wrap(np.asarray(np.nextafter(both[0], both[1])))
+        made = np.nextafter(both[0], both[1])
+        return wrap(np.asarray(made) if isinstance(made, np.generic) else made)
     return _nextafter(input, other)
 
 

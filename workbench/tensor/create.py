@@ -30,6 +30,7 @@ from workbench.arrays.dtypes import (
 )
 
 from .functions import METHODS, function
+from .out import deliver
 from .tensor import Tensor, wrap
 
 _new = object.__new__
@@ -215,6 +216,9 @@ def _filled(name: str, fill: Any) -> Any:
     ) -> Tensor:
         xp = device_namespace(device)
         chosen = get_default_dtype() if dtype is None else as_dtype(dtype)
+        if out is not None:
+            chosen = out.dtype if dtype is None else chosen
+            return deliver(name, wrap(fill(xp, as_shape(size), chosen.numpy)), out)
         return finish(fill(xp, as_shape(size), chosen.numpy), requires_grad)
 
     make.__name__ = make.__qualname__ = name
@@ -281,6 +285,10 @@ def _drawn(name: str, draw: Any, doc: str) -> Any:
         out: Any = None,
     ) -> Tensor:
         source = generator or random.default_generator()
+        if out is not None:
+            chosen = out.dtype if dtype is None else dtype
+            made = draw(source, as_shape(size), _chosen_dtype(chosen).numpy)
+            return deliver(name, wrap(_placed(made, device)), out)
         array = draw(source, as_shape(size), _chosen_dtype(dtype).numpy)
         return finish(_placed(array, device), requires_grad)
 

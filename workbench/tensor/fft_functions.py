@@ -12,7 +12,7 @@ from workbench.arrays import as_dtype, device_namespace, get_default_dtype
 from workbench.arrays.dtypes import FLOAT
 
 from .functions import function, raw
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 from .transfer import cast_to
 
 _c2c, _r2c, _c2r, _fit = (raw(f"fft_{name}") for name in ("c2c", "r2c", "c2r", "fit"))
@@ -160,19 +160,19 @@ def _transforms(kind: str) -> None:
     name = f"{kind}fft"
 
     def along(
-        input: Tensor, n: int | None = None, dim: int = -1, norm: Norm = None, *, out: Any = None
+        input: Tensor, n: int | None = None, dim: int = -1, norm: Norm = None
     ) -> Tensor:
-        return _out(out, made(name, input, None if n is None else (n,), (dim,), norm, forward))
+        return made(name, input, None if n is None else (n,), (dim,), norm, forward)
 
     def over_two(
-        input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: Norm = None, *, out: Any = None
+        input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: Norm = None
     ) -> Tensor:
-        return _out(out, made(f"{name}2", input, s, dim, norm, forward))
+        return made(f"{name}2", input, s, dim, norm, forward)
 
     def over_many(
-        input: Tensor, s: Any = None, dim: Any = None, norm: Norm = None, *, out: Any = None
+        input: Tensor, s: Any = None, dim: Any = None, norm: Norm = None
     ) -> Tensor:
-        return _out(out, made(f"{name}n", input, s, dim, norm, forward))
+        return made(f"{name}n", input, s, dim, norm, forward)
 
     summary = _DOCS[name]
     for suffix, call, doc in (
@@ -185,12 +185,6 @@ def _transforms(kind: str) -> None:
         function("fft", f"{name}{suffix}", method=False)(call)
 
 
-def _out(out: Tensor | None, made: Tensor) -> Tensor:
-    if out is None:
-        return made
-    return out.copy_(made)
-
-
 for _kind in _KINDS:
     _transforms(_kind)
 
@@ -201,12 +195,12 @@ for _kind in _KINDS:
 def _frequencies(name: str, numpy_name: str) -> None:
     def frequencies(
         n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None,
-        requires_grad: bool = False, out: Any = None, layout: Any = None,
+        requires_grad: bool = False, layout: Any = None,
     ) -> Tensor:  # fmt: skip
         xp = device_namespace(device)
         chosen = get_default_dtype() if dtype is None else as_dtype(dtype)
         made = wrap(xp.asarray(getattr(xp.fft, numpy_name)(n, d)).astype(chosen.numpy))
-        return _out(out, made.requires_grad_() if requires_grad else made)
+        return made.requires_grad_() if requires_grad else made
 
     frequencies.__name__ = frequencies.__qualname__ = name
     frequencies.__doc__ = (
@@ -258,7 +252,7 @@ def _framing(
         raise RuntimeError(f"{name}: expected 0 < win_length <= n_fft, but got win_length={win}")
     if window is None:
         real = like.array.real.dtype
-        window = wrap(np.ones(win, real))
+        window = beside(like, np.ones(win, real))
     elif tuple(window.array.shape) != (win,):
         raise RuntimeError(
             f"{name}: expected a 1D window tensor of size equal to win_length={win}, but got "
@@ -286,7 +280,7 @@ def _reflected(input: Tensor, pad: int, mode: str) -> Tensor:
             f"({pad}, {pad}) at dimension {input.array.ndim - 1} of input {list(input.array.shape)}"
         )
     kind = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
-    return getitem(input, (..., wrap(np.pad(np.arange(n), pad, mode=kind))))
+    return getitem(input, (..., beside(input, np.pad(np.arange(n), pad, mode=kind))))
 
 
 @function("", "stft")
@@ -331,7 +325,7 @@ def stft(
     if n_fft <= 0 or n_fft > length:
         raise RuntimeError(f"stft: expected 0 < n_fft <= {length}, but got n_fft={n_fft}")
     starts = np.arange(0, length - n_fft + 1, hop)
-    frames = getitem(x, (slice(None), wrap(starts[:, None] + np.arange(n_fft)))) * window
+    frames = getitem(x, (slice(None), beside(x, starts[:, None] + np.arange(n_fft)))) * window
     scale = 1.0 / math.sqrt(n_fft) if normalized else 1.0
     if onesided:
         out = _r2c(frames, (2,), scale)
@@ -386,7 +380,7 @@ def istft(
         frames = raw("real")(_c2c(x, (2,), scale, True))
     count = frames.array.shape[1]
     total = n_fft + hop * (count - 1)
-    place = np.arange(count)[:, None] * hop + np.arange(n_fft)
+    place = beside(x, np.arange(count)[:, None] * hop + np.arange(n_fft)).array
     add = raw("index_backward")
     signal = add(frames * window, (slice(None), place), (frames.array.shape[0], total))
     square = raw("expand")(window * window, (count, n_fft))

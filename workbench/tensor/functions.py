@@ -10,25 +10,39 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
 from .binding import BOUND, Bound
+from .out import OUT, offering
 
 
 class Namespace(MutableMapping):
-    """Names to functions. An op's function is compiled when it is first asked for."""
+    """Names to functions. An op's function is compiled when it is first asked for.
 
-    def __init__(self) -> None:
+    `out` holds the names of the functions that take `out=`.
+    """
+
+    def __init__(self, out: frozenset[str] = frozenset()) -> None:
         self._held: dict[str, Any] = {}
+        self._ready: dict[str, Any] = {}
+        self._out = out
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
-        found = self._held[name]
+        try:
+            return self._ready[name]
+        except KeyError:
+            found = self._held[name]
         if type(found) is Bound:
-            found = self._held[name] = found.call
+            found = found.public if name in self._out else found.call
+        elif name in self._out:
+            found = offering(found, name)
+        self._ready[name] = found
         return found
 
     def __setitem__(self, name: str, made: Callable[..., Any]) -> None:
         self._held[name] = made
+        self._ready.pop(name, None)
 
     def __delitem__(self, name: str) -> None:
         del self._held[name]
+        self._ready.pop(name, None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._held)
@@ -40,7 +54,9 @@ class Namespace(MutableMapping):
         return name in self._held
 
 
-FUNCTIONS: dict[str, Namespace] = {name: Namespace() for name in ("", "nn.functional", "linalg")}
+FUNCTIONS: dict[str, Namespace] = {
+    name: Namespace(OUT.get(name, frozenset())) for name in ("nn.functional", *OUT)
+}
 METHODS = Namespace()
 
 for _name, _bound in BOUND.items():

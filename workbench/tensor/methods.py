@@ -13,6 +13,7 @@ from . import (  # noqa: F401 - each adds functions and methods
     calculus,
     complexes,
     compose,
+    creation,
     convolution,
     einsum,
     factor_functions,

@@ -12,11 +12,13 @@ from workbench.arrays import to_numpy
 from .coerce import common_dtype
 from .functions import METHODS, function
 from .results import result_type
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside
+
+# Whatever the data say about shapes is found on the host; CUDA tensors come back to their device.
 
 
-def _int64(array: Any) -> Tensor:
-    return wrap(np.ascontiguousarray(array).astype(np.int64))
+def _int64(like: Tensor, array: Any) -> Tensor:
+    return beside(like, np.ascontiguousarray(array).astype(np.int64))
 
 
 def _rows(array: np.ndarray, dim: int) -> np.ndarray:
@@ -72,7 +74,7 @@ def unique(
         inverse[order] = place
         values = np.take(array, order[values], where)
     return _three(
-        "unique", [wrap(np.ascontiguousarray(values)), _int64(inverse), _int64(counts)],
+        "unique", [beside(input, np.ascontiguousarray(values)), _int64(input, inverse), _int64(input, counts)],
         return_inverse, return_counts,
     )  # fmt: skip
 
@@ -101,9 +103,9 @@ def unique_consecutive(
     flat = array.reshape(-1) if dim is None or array.ndim == 0 else array
     first, place, counts = _runs(_rows(flat, where))
     inverse = place.reshape(array.shape) if dim is None else place
-    values = wrap(np.ascontiguousarray(np.take(flat, first, where)))
+    values = beside(input, np.ascontiguousarray(np.take(flat, first, where)))
     return _three(
-        "unique_consecutive", [values, _int64(inverse), _int64(counts)],
+        "unique_consecutive", [values, _int64(input, inverse), _int64(input, counts)],
         return_inverse, return_counts,
     )  # fmt: skip
 
@@ -120,7 +122,8 @@ def isin(
         to_numpy(v.array).astype(target) if isinstance(v, Tensor) else np.asarray(v, target)
         for v in (elements, test_elements)
     )
-    return wrap(np.asarray(np.isin(among, wanted, invert=invert)))
+    like = elements if isinstance(elements, Tensor) else test_elements
+    return beside(like, np.asarray(np.isin(among, wanted, invert=invert)))
 
 
 METHODS["isin"] = isin
@@ -175,7 +178,7 @@ def searchsorted(
         found = np.empty(wanted.shape, np.int64)
         for at in np.ndindex(table.shape[:-1]):
             found[at] = np.searchsorted(table[at], wanted[at], after)
-    return wrap(found.astype(np.int32 if out_int32 else np.int64))
+    return beside(sorted_sequence, found.astype(np.int32 if out_int32 else np.int64))
 
 
 @function(method=False)
@@ -203,12 +206,12 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     if weights is None:
-        return wrap(np.bincount(array, minlength=minlength).astype(np.int64))
+        return beside(input, np.bincount(array, minlength=minlength).astype(np.int64))
     if weights.array.shape != array.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     summed = np.bincount(array, to_numpy(weights.array), minlength)
     kept = weights.array.dtype == np.float32
-    return wrap(summed.astype(np.float32 if kept else np.float64))
+    return beside(input, summed.astype(np.float32 if kept else np.float64))
 
 
 # -- histograms ------------------------------------------------------------------------------------
@@ -240,7 +243,7 @@ def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     low, high = _limits("torch.histc".replace("torch", "workbench"), values, float(min), float(max))
     inside = values[(values >= low) & (values <= high)].astype(np.float64)
     place = np.minimum(((inside - low) / (high - low) * bins).astype(np.int64), bins - 1)
-    return wrap(np.bincount(place, minlength=bins).astype(values.dtype))
+    return beside(input, np.bincount(place, minlength=bins).astype(values.dtype))
 
 
 def _edges(name: str, column: np.ndarray, bins: Any, span: Any) -> np.ndarray:
@@ -307,7 +310,9 @@ def histogram(
     flat = _points("histogram", input).reshape(-1, 1)
     edges = _edges("histogram", flat[:, 0], bins, range)
     hist = _counted("histogram", flat, [edges], weight, density)
-    return result_type("histogram", ("hist", "bin_edges"))(wrap(hist), wrap(edges))
+    return result_type("histogram", ("hist", "bin_edges"))(
+        beside(input, hist), beside(input, edges)
+    )
 
 
 @function(method=False)
@@ -342,4 +347,4 @@ def histogramdd(
     ]
     hist = _counted("histogramdd", points, edges, weight, density)
     made = result_type("histogramdd", ("hist", "bin_edges"))
-    return made(wrap(hist), tuple(wrap(e) for e in edges))
+    return made(beside(input, hist), tuple(beside(input, e) for e in edges))

@@ -402,8 +402,21 @@ def _operator(bound: Bound) -> list[str]:
     return [line.replace("bound.general(", "bound.operated(") for line in lines]
 
 
+def _public(bound: Bound) -> list[str]:
+    """`call` with `out=`: see `out.py` for the two parameters."""
+    head, *lines = _call(bound)
+    given = "".join(f"{p.name}, " for p in bound.op.params)
+    return [
+        head.replace("):", ", _=None, out=None):"),
+        "    if out is not _:",
+        f"        return with_out(bound.call, {bound.op.name!r}, ({given}), {{}}, _, out)",
+        *lines,
+    ]
+
+
 MAKERS: dict[str, Any] = {
     "call": _call,
+    "public": _public,
     "operator": _operator,
     "general": _general,
     "with_number": _with_number,

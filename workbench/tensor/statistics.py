@@ -12,7 +12,7 @@ from .compose import sum as total
 from .compose import where
 from .functions import METHODS, function, raw
 from .results import result_type
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside
 from .transfer import cast_to
 
 _mul, _sub, _add, _div = (raw(n) for n in ("mul", "sub", "add", "div"))
@@ -89,7 +89,7 @@ def _levels(name: str, input: Tensor, q: Any, interpolation: str) -> Tensor:
     if array.dtype not in (np.float32, np.float64):
         raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
     if not isinstance(q, Tensor):
-        q = wrap(np.asarray(q, array.dtype))
+        q = beside(input, np.asarray(q, array.dtype))
     if q.array.ndim > 1:
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, got {q.array.ndim}-d")
     if q.array.dtype != array.dtype:
