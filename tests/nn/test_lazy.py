@@ -16,6 +16,10 @@ CASES = [
     (lambda nn: nn.LazyConv1d(4, 3), (2, 3, 8), "Conv1d"),
     (lambda nn: nn.LazyConv2d(4, 3, padding="same", groups=2), (2, 6, 8, 8), "Conv2d"),
     (lambda nn: nn.LazyConv2d(4, 3), (3, 8, 8), "Conv2d"),
+    (lambda nn: nn.LazyConv3d(4, 3, bias=False), (1, 3, 5, 5, 5), "Conv3d"),
+    (lambda nn: nn.LazyConvTranspose1d(4, 3, 2), (2, 3, 8), "ConvTranspose1d"),
+    (lambda nn: nn.LazyConvTranspose2d(4, 3, 2, 1, 1, 2), (6, 4, 4), "ConvTranspose2d"),
+    (lambda nn: nn.LazyConvTranspose3d(4, 3), (2, 3, 3, 3, 3), "ConvTranspose3d"),
     (lambda nn: nn.LazyBatchNorm1d(), (4, 3), "BatchNorm1d"),
     (lambda nn: nn.LazyBatchNorm2d(affine=False), (4, 3, 2, 2), "BatchNorm2d"),
 ]
