@@ -9,7 +9,12 @@ from workbench.network import EditError, LayerSpec, Network, catalogue, palette
 from workbench.network.construct import expression
 
 SHAPES = {
+    "Conv1d": (2, 8),
     "Conv2d": (2, 8, 8),
+    "Conv3d": (2, 4, 4, 4),
+    "ConvTranspose1d": (2, 8),
+    "ConvTranspose2d": (2, 8, 8),
+    "ConvTranspose3d": (2, 4, 4, 4),
     "MaxPool2d": (2, 8, 8),
     "AvgPool2d": (2, 8, 8),
     "AdaptiveAvgPool2d": (2, 8, 8),
@@ -136,6 +141,20 @@ def test_missing_and_impossible_arguments(make, snapshot):
         )
     with pytest.raises(EditError, match=r"wants images \(N, C, H, W\)"):
         net.append(LayerSpec("Conv2d", {"out_channels": 4, "kernel_size": 3}))
+    with pytest.raises(EditError, match=r"wants sequences \(N, C, L\)"):
+        net.append(LayerSpec("Conv1d", {"out_channels": 4, "kernel_size": 3}))
+    with pytest.raises(EditError, match="output_padding 1 would add a whole step"):
+        net.insert(
+            LayerSpec("ConvTranspose2d", {"out_channels": 4, "kernel_size": 3, "stride": 1,
+                                          "output_padding": 1}),
+            after="conv1",
+        )  # fmt: skip
+    with pytest.raises(EditError, match="cuts more off"):
+        net.insert(
+            LayerSpec("ConvTranspose2d", {"out_channels": 4, "kernel_size": 1, "stride": 1,
+                                          "padding": 8}),
+            before="conv1",
+        )  # fmt: skip
     with pytest.raises(EditError, match="more than half of kernel_size"):
         net.insert(LayerSpec("MaxPool2d", {"kernel_size": 2, "padding": 2}), after="conv1")
     with pytest.raises(EditError, match="more than the"):
@@ -172,6 +191,8 @@ def test_spec_code():
         (lambda: nn.Linear(4, 3, bias=False), (5, 4), 5 * 2 * 4 * 3),
         (lambda: nn.Conv2d(1, 4, 3), (1, 8, 8), 4 * 6 * 6 * (2 * 9 + 1)),
         (lambda: nn.Conv2d(4, 4, 3, padding=1, groups=2, bias=False), (4, 8, 8), 256 * 2 * 9 * 2),
+        (lambda: nn.Conv3d(1, 2, 2, bias=False), (1, 3, 3, 3), 2 * 8 * 2 * 8),
+        (lambda: nn.ConvTranspose1d(4, 6, 3, 2, groups=2), (4, 5), 20 * 2 * 3 * 3 + 6 * 11),
         (lambda: nn.ReLU(), (3, 4), 12),
         (lambda: nn.MaxPool2d(2), (2, 8, 8), 2 * 16 * 4),
         (lambda: nn.Flatten(), (2, 8, 8), 0),
