@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import dtype_of, get_default_dtype, to_numpy
+from workbench.arrays import dtype_of, get_default_dtype, namespace, to_numpy
 from workbench.arrays.dtypes import bool_, int64
 
 from .node import LEAF
@@ -94,63 +94,69 @@ class _ComplexFormat:
         return f"{self.real(value.real)}{sign}{imaginary}j"
 
 
-def _edges(array: np.ndarray) -> np.ndarray:
-    """The elements that a summary shows."""
+def _edges(array: Any) -> tuple[Any, tuple[bool, ...]]:
+    """The elements that a summary shows, and which dimensions it cuts.
+
+    The longest dimension goes first: nothing large is copied.
+    """
     edge = _options["edgeitems"]
-    for d in range(array.ndim):
-        if array.shape[d] > 2 * edge:
-            ends = [*range(edge), *range(array.shape[d] - edge, array.shape[d])]
-            array = array.take(ends, d)
-    return array
+    cut = tuple(side > 2 * edge for side in array.shape)
+    for d in sorted(range(array.ndim), key=lambda d: -array.shape[d]):
+        if cut[d]:
+            before = (slice(None),) * d
+            ends = [array[(*before, slice(0, edge))]]
+            ends += [array[(*before, slice(array.shape[d] - edge, None))]] if edge else []
+            array = namespace(array).concatenate(ends, axis=d)
+    return array, cut
 
 
-def _shortened(items: Sequence[Any], show: Callable[[Any], str], gap: str) -> list[str]:
-    edge = _options["edgeitems"]
-    if len(items) <= 2 * edge:
-        return [show(item) for item in items]
-    return [*map(show, items[:edge]), gap, *map(show, items[len(items) - edge :])]
+def _with_gap(items: Sequence[Any], show: Callable[[Any], str], gap: str, cut: bool) -> list[str]:
+    half = len(items) // 2
+    shown = [show(item) for item in items]
+    return [*shown[:half], gap, *shown[half:]] if cut else shown
 
 
-def _nested(array: np.ndarray, indent: int, form: Any, summarise: bool) -> str:
+def _nested(array: np.ndarray, indent: int, form: Any, cut: tuple[bool, ...]) -> str:
     if array.ndim == 0:
         return form(array.item())
     inner = " " * (indent + 1)
     if array.ndim == 1:
-        values = array.tolist()
-        words = _shortened(values, form, " ...") if summarise else [form(v) for v in values]
+        words = _with_gap(array.tolist(), form, " ...", cut[0])
         per_line = max(1, (_options["linewidth"] - indent) // (form.width + 2))
         lines = [", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
         return "[" + f",\n{inner}".join(lines) + "]"
 
     def show(part: np.ndarray) -> str:
-        return _nested(part, indent + 1, form, summarise)
+        return _nested(part, indent + 1, form, cut[1:])
 
-    rows = list(array)
-    parts = _shortened(rows, show, "...") if summarise else [show(row) for row in rows]
+    parts = _with_gap(list(array), show, "...", cut[0])
     return "[" + ("," + "\n" * (array.ndim - 1) + inner).join(parts) + "]"
 
 
-def values_text(array: np.ndarray, indent: int) -> str:
-    """The values of an array, nested in brackets and summarised when there are many.
+def values_text(array: Any, indent: int) -> str:
+    """The values of a raw array, nested in brackets and summarised when there are many.
 
     `indent` is the column they start in.
     """
     if array.size == 0:
         return "[]"
+    cut: tuple[bool, ...] = (False,) * array.ndim
+    if array.size > _options["threshold"]:
+        array, cut = _edges(array)
+    array = to_numpy(array)
     if array.dtype.kind in "fV":
         array = array.astype(np.float64)
-    summarise = array.size > _options["threshold"]
-    shown = (_edges(array) if summarise else array).reshape(-1)
+    shown = array.reshape(-1)
     form = _ComplexFormat(shown) if array.dtype.kind == "c" else _Format(shown)
-    return _nested(array, indent, form, summarise)
+    return _nested(array, indent, form, cut)
 
 
 def tensor_repr(self: Tensor) -> str:
     """`tensor([...], dtype=..., grad_fn=...)`."""
     if hasattr(self.array, "level"):  # within vmap
         return repr(self.array)
-    array = to_numpy(self.array)
-    kind = dtype_of(self.array)
+    array = self.array
+    kind = dtype_of(array)
     prefix = "tensor("
     text = prefix + values_text(array, len(prefix))
     suffixes = []
