@@ -9,6 +9,9 @@ import pytest
 
 import workbench as wb
 
+from ..cuda import stand_in
+from ..cuda.on_cuda import OnCuda
+
 
 class Both:
     """Runs a program twice, `program(wb)` and `program(torch)`, and compares what comes out."""
@@ -19,7 +22,7 @@ class Both:
     def plain(self, value):
         """A result as plain NumPy and Python values."""
         if isinstance(value, wb.Tensor):
-            value = value.detach()
+            value = value.detach().cpu()
             array = value.array.astype(np.float32) if value.dtype is wb.bfloat16 else value.array
             return (str(value.dtype).split(".")[1], tuple(value.shape), np.array(array))
         if isinstance(value, self.torch.Tensor):
@@ -67,6 +70,38 @@ class Both:
             assert ours == theirs or ours != ours, f"{label}: {ours!r}, torch {theirs!r}"
 
 
-@pytest.fixture(scope="session")
-def both():
-    return Both(pytest.importorskip("torch"))
+class OnBoth(Both):
+    """Runs a program on the CPU and on CUDA, and compares what comes out."""
+
+    def same(self, program, *, rtol=1e-6, label=""):
+        """Fails unless CUDA gives what the CPU gives, or raises the same."""
+        here, expected = self.run(program, wb)
+        there, raised = self.run(program, OnCuda())
+        if expected is not None:
+            assert type(raised) is type(expected), f"{label}: CPU {expected!r}, CUDA {raised!r}"
+            return
+        if raised is not None:
+            raise AssertionError(f"{label}: the CPU gives {here}, CUDA raises") from raised
+        self._equal(there, here, rtol, label)
+
+
+# Programs about something that CUDA does not have.
+CPU_ONLY = {
+    "test_exchange.py": "NumPy's own view of the memory",
+}
+
+
+def pytest_generate_tests(metafunc):
+    if "both" in metafunc.fixturenames:
+        kinds = ["torch"] if metafunc.definition.path.name in CPU_ONLY else ["torch", "cuda"]
+        metafunc.parametrize("both", kinds, indirect=True)
+
+
+@pytest.fixture
+def both(request):
+    torch = pytest.importorskip("torch")
+    if request.param == "torch":
+        yield Both(torch)
+        return
+    with stand_in.installed():
+        yield OnBoth(torch)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import to_numpy
+
 from .create import arange, as_shape
 from .functions import METHODS, function, raw
 from .indexing import getitem
 from .reshaping import reshape
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 
 _cat, _unsqueeze, _expand, _permute = (raw(n) for n in ("cat", "unsqueeze", "expand", "permute"))
 
@@ -84,13 +86,13 @@ def repeat_interleave(
     """
     positions = repeats is None
     given = input if positions else repeats
-    counts = np.asarray(given.array if isinstance(given, Tensor) else given)
+    counts = to_numpy(given.array) if isinstance(given, Tensor) else np.asarray(given)
     if counts.dtype.kind not in "iu":
         raise RuntimeError("repeats has to be Long or Int tensor")
     if counts.size and counts.min() < 0:
         raise RuntimeError("repeats can not be negative")
     if positions:
-        return wrap(np.repeat(np.arange(counts.size), counts))
+        return beside(input, np.repeat(np.arange(counts.size), counts))
     if dim is None:
         return repeat_interleave(reshape(input, (-1,)), repeats, 0)
     size = input.size(dim)
@@ -100,7 +102,7 @@ def repeat_interleave(
             f"{counts.size} and input.size({dim}) = {size}"
         )
     index = np.repeat(np.arange(size), np.broadcast_to(counts.reshape(-1), (size,)))
-    return getitem(input, (slice(None),) * _dim(dim, input.array.ndim) + (wrap(index),))
+    return getitem(input, (slice(None),) * _dim(dim, input.array.ndim) + (beside(input, index),))
 
 
 @function()

@@ -11,7 +11,7 @@ from workbench.arrays import as_dtype, namespace, result_dtype
 from workbench.arrays.dtypes import dtype_of, number_dtype
 
 from .functions import METHODS, function, raw
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 from .transfer import cast_to
 
 
@@ -171,8 +171,10 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """Positions of the nonzero elements, (n, dims) in int64, or one tensor per dimension."""
     found = np.nonzero(input.array) if input.array.ndim else np.nonzero(input.array.reshape(1))
     if as_tuple:
-        return tuple(wrap(np.ascontiguousarray(f)) for f in found)
-    return wrap(np.stack(found, 1) if input.array.ndim else np.zeros((len(found[0]), 0), np.int64))
+        return tuple(wrap(namespace(f).ascontiguousarray(f)) for f in found)
+    if not input.array.ndim:
+        return beside(input, np.zeros((len(found[0]), 0), np.int64))
+    return wrap(np.stack(found, 1))
 
 
 def _kinds(values: tuple[Any, ...]) -> list[Any]:

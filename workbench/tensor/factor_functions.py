@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import to_numpy
 from workbench.ops.lu import zero_pivot
 from workbench.ops.matrices import check_square
 
 from .functions import function, raw
 from .linalg_functions import adjoint, eye_like, named
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 
 _matmul, _transpose, _conj, _narrow = (raw(n) for n in ("matmul", "transpose", "conj", "narrow"))
 _inv, _triangular = raw("inv"), raw("solve_triangular")
@@ -50,7 +51,7 @@ def _unpacked(LU: Tensor, m: int, n: int) -> tuple[Tensor, Tensor]:
     left = LU if n == k else _narrow(LU, -1, 0, k)
     unit = np.zeros(left.array.shape, left.array.dtype)
     unit[..., np.arange(k), np.arange(k)] = 1
-    L = raw("tril")(left, -1) + wrap(unit)
+    L = raw("tril")(left, -1) + beside(LU, unit)
     U = raw("triu")(LU if m == k else _narrow(LU, -2, 0, k), 0)
     return L, U
 
@@ -61,11 +62,12 @@ def lu_unpack(
 ) -> Any:
     """(P, L, U) from what `lu_factor` returns; parts not asked for are empty."""
     m, n = LU_data.array.shape[-2:]
-    none = wrap(np.zeros(0, LU_data.array.dtype))
+    none = beside(LU_data, np.zeros(0, LU_data.array.dtype))
     P = L = U = none
     if unpack_pivots:
-        order = _row_order(LU_pivots.array, m)
-        P = wrap(np.ascontiguousarray(np.eye(m, dtype=LU_data.array.dtype)[order].swapaxes(-1, -2)))
+        order = _row_order(to_numpy(LU_pivots.array), m)
+        unit = np.eye(m, dtype=LU_data.array.dtype)[order].swapaxes(-1, -2)
+        P = beside(LU_data, np.ascontiguousarray(unit))
     if unpack_data:
         L, U = _unpacked(LU_data, m, n)
     return named("lu_unpack", P=P, L=L, U=U)

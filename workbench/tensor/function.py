@@ -18,7 +18,7 @@ from .mode import mode, no_grad
 from .node import LEAF, Node, make_node
 from .rawspace import taped_space
 from .saved_hooks import Packed, pack_tensor, unpack_tensor
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 
 
 class FunctionContext:
@@ -136,12 +136,19 @@ class _Kind:
             raise AttributeError(name)
         return getattr(saved[0], name)
 
+    @staticmethod
+    def _zeros(parts: dict[int, Tensor], shape: Any, dtype: Any) -> Tensor:
+        """A gradient that did not arrive, on the device of one that did."""
+        other = next(iter(parts.values()), None)
+        zeros = np.zeros(shape, dtype)
+        return wrap(zeros) if other is None else beside(other, zeros)
+
     def _call(self, parts: dict[int, Tensor], node: Node) -> list[Tensor | None]:
         (ctx,) = node.saved  # type: ignore[misc]
         grads = [
             parts.get(i)
             if i in parts or not ctx._materialize or spec is None
-            else wrap(np.zeros(*spec))
+            else self._zeros(parts, *spec)
             for i, spec in enumerate(self.specs)
         ]
         found = self.function.backward(ctx, *grads)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import namespace, writable
+from workbench.arrays import namespace, on_cuda, writable
 
 from .functions import raw
 from .inplace import check_writable, store
 from .mode import mode
 from .tensor import Tensor, wrap
-from .transfer import cast_to
+from .transfer import cast_to, move_to
 
 _getitem = raw("getitem")
 _index_put = raw("index_put")
@@ -41,7 +41,8 @@ def normalise(array: Any, index: Any) -> tuple[Any, ...]:
         elif kind is bool:
             part, takes = np.asarray(item), 0
         else:
-            part = item.array if isinstance(item, Tensor) else np.asarray(item)
+            part = item.array if isinstance(item, Tensor) else item
+            part = part if hasattr(part, "dtype") else np.asarray(item)
             if part.dtype.kind in "USO":
                 raise TypeError(f"invalid index of type {kind.__name__}: {item!r}")
             if part.dtype.kind == "u" and part.dtype.itemsize == 1:
@@ -61,6 +62,35 @@ def normalise(array: Any, index: Any) -> tuple[Any, ...]:
     if used > array.ndim:
         raise IndexError(f"too many indices for tensor of dimension {array.ndim}")
     return tuple(parts)
+
+
+def check_positions(array: Any, key: tuple[Any, ...]) -> None:
+    """Raises IndexError for entries of index arrays out of range, which CuPy would wrap around."""
+    dim = 0
+    free = array.ndim - sum(
+        i.ndim if getattr(getattr(i, "dtype", None), "kind", "") == "b" else 1
+        for i in key
+        if i is not None and i is not Ellipsis
+    )
+    for item in key:
+        if item is None:
+            continue
+        if item is Ellipsis:
+            dim += free
+        elif not hasattr(item, "dtype"):
+            dim += 1
+        elif item.dtype.kind == "b":
+            dim += item.ndim
+        else:
+            size = array.shape[dim]
+            plain = on_cuda(item) or type(item) is np.ndarray
+            wrong = (item < -size) | (item >= size)
+            if plain and bool(wrong.any()):  # the host waits to hear it
+                raise IndexError(
+                    f"index {int(item[wrong].reshape(-1)[0])} is out of bounds for dimension {dim} "
+                    f"with size {size}"
+                )
+            dim += 1
 
 
 def split(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
@@ -112,6 +142,8 @@ def getitem(self: Tensor, index: Any) -> Tensor:
     else:
         key = normalise(array, index)
     try:
+        if type(array) is not np.ndarray and on_cuda(array):
+            check_positions(array, key)
         parts = split(key)
         if parts is not None:
             return _getitem(_getitem(self, parts[0]), parts[1])
@@ -125,12 +157,16 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     check_writable(self, "__setitem__")
     array = self.array
     key = normalise(array, index)
+    if on_cuda(array):
+        check_positions(array, key)
     parts = split(key)
     if parts is not None:
         setitem(getitem(self, parts[0]), parts[1], value)
         return
     if isinstance(value, Tensor):
         value = cast_to(value, array.dtype)
+        if on_cuda(array) is not on_cuda(value.array):
+            value = move_to(value, self.device)
     else:
         value = wrap(namespace(array).asarray(value).astype(array.dtype))
     if mode.grad and (self.edge is not None or value.edge is not None):

@@ -19,6 +19,7 @@ from . import versions
 from .mode import mode
 from .node import LEAF, Node, make_node
 from .tensor import Tensor, wrap
+from .transforms.batched import refuse_write
 
 
 def check_writable(tensor: Tensor, name: str) -> None:
@@ -62,9 +63,12 @@ def store(tensor: Tensor, result: Tensor, name: str) -> Tensor:
     before = tensor.edge
     if type(result.edge) is Node and result.edge.saved:
         _keep_saved(result.edge, target)
-    np.copyto(target, value, casting="unsafe") if type(
-        target
-    ) is np.ndarray else target.__setitem__(Ellipsis, value)
+    if type(target) is np.ndarray:
+        np.copyto(target, value, casting="unsafe")
+    elif on_cuda(target) and hasattr(value, "inside"):
+        raise refuse_write()
+    else:
+        target[...] = value
     versions.mark_array(target)
     edge = result.edge
     if edge is LEAF:  # a plain copy of a leaf
@@ -169,7 +173,7 @@ def _region(view: Any, base: Any) -> Any:
     start = offset // base.itemsize
     strides = tuple(s // base.itemsize * 8 for s in view.strides)
     found = np.lib.stride_tricks.as_strided(raw[start:], view.shape, strides).copy()
-    return namespace(view).asarray(found) if on_cuda(view) else found
+    return namespace(view).asarray(found)
 
 
 def _extent(array: Any) -> int:
@@ -177,10 +181,10 @@ def _extent(array: Any) -> int:
 
 
 def _address(array: Any) -> int:
-    if on_cuda(array):
-        return int(array.data.ptr)
-    # of an array with a hidden dimension: where its first sample lies
-    return int(getattr(array, "first", array).__array_interface__["data"][0])
+    first = getattr(array, "first", array)  # of an array with a hidden dimension: its first sample
+    if on_cuda(first):
+        return int(first.data.ptr)
+    return int(first.__array_interface__["data"][0])
 
 
 class _Splice:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import namespace
+from workbench.arrays import namespace, to_numpy
 from workbench.ops.matrices import LinAlgError, check_square
 
 from .functions import function, raw
 from .results import result_type
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 from .transfer import cast_to
 
 _matmul, _transpose, _unsqueeze = raw("matmul"), raw("transpose"), raw("unsqueeze")
@@ -35,7 +35,7 @@ def named(name: str, **values: Tensor) -> Any:
 def _info(like: Tensor, values: Any = 0) -> Tensor:
     info = np.zeros(like.array.shape[:-2], np.int32)
     info[...] = values
-    return wrap(info)
+    return beside(like, info)
 
 
 def eye_like(n: int, like: Tensor) -> Tensor:
@@ -59,10 +59,11 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
         if check_errors:
             raise
         _, _, info = raw("lu_factor_ex")(A.detach())
-        inverse = np.full(A.array.shape, np.nan, A.array.dtype)
+        xp = namespace(A.array)
+        inverse = xp.full(A.array.shape, np.nan, A.array.dtype)
         for i in np.ndindex(*A.array.shape[:-2]):
             if not info.array[i]:
-                inverse[i] = np.linalg.inv(A.array[i])
+                inverse[i] = xp.linalg.inv(A.array[i])
         return named("linalg_inv_ex", inverse=wrap(inverse), info=info)
 
 
@@ -77,9 +78,8 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
         _, _, info = raw("lu_factor_ex")(A.detach())
         lead = np.broadcast_shapes(A.array.shape[:-2], B.array.shape[:-2])
         shape = (*lead, *B.array.shape[-2:]) if B.array.ndim > 1 else B.array.shape
-        return named(
-            "linalg_solve_ex", result=wrap(np.full(shape, np.nan, A.array.dtype)), info=info
-        )
+        nothing = beside(A, np.full(shape, np.nan, A.array.dtype))
+        return named("linalg_solve_ex", result=nothing, info=info)
 
 
 @_linalg()
@@ -129,8 +129,9 @@ def _rank(size: np.ndarray, sides: Sequence[int], atol: Any, rtol: Any) -> np.nd
     from workbench.ops.solve import threshold
 
     if size.shape[-1] == 0:
-        return np.zeros(size.shape[:-1], np.int64)
-    return (size > threshold(np, size, sides, atol, rtol)).sum(axis=-1)
+        return namespace(size).zeros(size.shape[:-1], np.int64)
+    count = (size > threshold(namespace(size), size, sides, atol, rtol)).sum(axis=-1)
+    return np.asarray(count) if isinstance(count, np.generic) else count
 
 
 @_linalg()
@@ -142,9 +143,7 @@ def matrix_rank(
     size = raw("eigvalsh" if hermitian else "svdvals")(held).array
     if tol is not None:
         atol, rtol = tol, 0.0
-    return wrap(
-        np.asarray(_rank(abs(size), A.array.shape[-2:], _number(atol), _number(rtol)), np.int64)
-    )
+    return wrap(_rank(abs(size), A.array.shape[-2:], _number(atol), _number(rtol)))
 
 
 @_linalg()
@@ -182,18 +181,18 @@ def lstsq(
     cut = eps * max(m, n) if rcond is None else rcond
     X = _matmul(raw("pseudo_inverse")(input, None, 0.0 if driver == "gels" else cut), right)
     values = raw("svdvals")(input.detach()).array
-    rank = np.asarray(_rank(values, (m, n), None, cut), np.int64)
+    rank = _rank(values, (m, n), None, cut)
     real = input.array.real.dtype
-    residuals = wrap(np.zeros(0, real))
+    residuals = beside(input, np.zeros(0, real))
     if m > n and driver != "gelsy" and (driver == "gels" or (rank == n).all()):
         off = _matmul(input, X) - right
         residuals = raw("sum")(raw("square")(raw("abs")(off)), (-2,), False)
-    nothing = wrap(np.zeros(0, real))
+    nothing = beside(input, np.zeros(0, real))
     return named(
         "linalg_lstsq",
         solution=raw("select")(X, -1, 0) if vector else X,
         residuals=residuals,
-        rank=wrap(np.zeros(0, np.int64) if driver == "gels" else rank),
+        rank=beside(input, np.zeros(0, np.int64)) if driver == "gels" else wrap(rank),
         singular_values=wrap(values) if driver in ("gelsd", "gelss") else nothing,
     )
 
@@ -355,12 +354,12 @@ def householder_product(input: Tensor, tau: Tensor) -> Tensor:
         )
     start = np.zeros(input.array.shape, input.array.dtype)
     start[...] = np.eye(m, n, dtype=input.array.dtype)
-    out = wrap(start)
+    out = beside(input, start)
     lower = raw("tril")(input, -1)
     for i in range(k - 1, -1, -1):
         unit = np.zeros((m, 1), input.array.dtype)
         unit[i] = 1
-        v = _narrow(lower, -1, i, 1) + wrap(unit)
+        v = _narrow(lower, -1, i, 1) + beside(input, unit)
         t = _unsqueeze(_narrow(tau, -1, i, 1), -1)
         out = out - t * _matmul(v, _matmul(adjoint(v), out))
     return out
@@ -372,14 +371,14 @@ function("", "orgqr")(householder_product)
 @function()
 def geqrf(input: Tensor) -> Any:
     """(a, tau): R and the Householder vectors of a QR factorisation, as LAPACK packs them."""
-    array = input.array
+    array = to_numpy(input.array)  # LAPACK's packing is found on the host only
     lead = array.shape[:-2]
     k = min(array.shape[-2:])
     a, tau = np.empty_like(array), np.empty((*lead, k), array.dtype)
     for i in np.ndindex(*lead):
         packed, tau[i] = np.linalg.qr(array[i], "raw")
         a[i] = packed.T
-    return named("geqrf", a=wrap(a), tau=wrap(tau))
+    return named("geqrf", a=beside(input, a), tau=beside(input, tau))
 
 
 # -- tensors as matrices ---------------------------------------------------------------------------

@@ -132,7 +132,7 @@ METHODS["aminmax"] = aminmax
 @function()
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements are nonzero, of all or along `dim`, int64."""
-    return raw("sum")(wrap(np.asarray(input.array != 0)), dim)
+    return raw("sum")(input != 0, dim)
 
 
 def _mean_with(name: str, spread: Any) -> Any:

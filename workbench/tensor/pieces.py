@@ -13,7 +13,7 @@ from .arrange import diag_embed, tensor_split
 from .create import as_shape
 from .functions import FUNCTIONS, METHODS, function, raw
 from .reshaping import split
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 
 _reshape, _cat = raw("reshape"), raw("cat")
 
@@ -107,7 +107,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     rows, start = [], 0
     for b in blocks:
         n, m = b.array.shape
-        sides = [wrap(np.zeros((n, w), b.array.dtype)) for w in (start, width - start - m)]
+        sides = [beside(b, np.zeros((n, w), b.array.dtype)) for w in (start, width - start - m)]
         rows.append(_cat([sides[0], b, sides[1]], 1))
         start += m
     return _cat(rows, 0)
@@ -121,7 +121,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return wrap(np.zeros(0, input.array.dtype))
+        return beside(input, np.zeros(0, input.array.dtype))
     picks = (choose_again if with_replacement else choose)(range(input.array.shape[0]), r)
     return raw("getitem")(input, (np.array(list(picks), np.int64).reshape(-1, r),))
 

@@ -12,7 +12,7 @@ from workbench.ops.strided import places as strided_places
 from .functions import METHODS, function, raw
 from .inplace import fill_raw, inplace_variant
 from .scatter import _along, _check, _part, index_put
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 
 _reshape, _index_put = raw("reshape"), raw("index_put")
 
@@ -196,7 +196,7 @@ _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 def _untouched(input: Tensor, index: Tensor, at: int) -> Tensor:
     """`input` with zeros at the index."""
-    zeros = wrap(np.zeros(index.array.shape, input.array.dtype))
+    zeros = beside(input, np.zeros(index.array.shape, input.array.dtype))
     return raw("scatter_put")(input, zeros, index, at)
 
 
@@ -209,8 +209,8 @@ def _reduced(input: Tensor, at: int, index: Tensor, src: Tensor, how: str, own: 
     total = raw("add")(base, add(_part(src, index), index, shape, at))
     if how == "sum":
         return total
-    ones = wrap(np.ones(index.array.shape, input.array.dtype))
-    start = wrap(np.ones(shape, input.array.dtype))
+    ones = beside(input, np.ones(index.array.shape, input.array.dtype))
+    start = beside(input, np.ones(shape, input.array.dtype))
     start = start if own else _untouched(start, index, at)
     count = raw("clamp")(raw("add")(start, add(ones, index, shape, at)), 1, None)
     if input.array.dtype.kind in "iu":
@@ -263,7 +263,7 @@ def index_reduce(
     if input.array.ndim:
         side[at] = -1
     wanted = np.broadcast_to(to_numpy(index.array).reshape(side), source.array.shape)
-    return _reduced(input, at, wrap(np.array(wanted)), source, reduce, include_self)
+    return _reduced(input, at, beside(input, np.array(wanted)), source, reduce, include_self)
 
 
 def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
@@ -311,9 +311,9 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """Positions of the first `size` nonzero elements, (size, dims); missing ones `fill_value`."""
     found = METHODS["nonzero"](input).array
-    made = np.full((size, input.array.ndim), fill_value, np.int64)
-    made[: len(found)] = found[:size]
-    return wrap(made)
+    made = beside(input, np.full((size, input.array.ndim), fill_value, np.int64))
+    made.array[: len(found)] = found[:size]
+    return made
 
 
 function("", "index_put", method=False)(index_put)

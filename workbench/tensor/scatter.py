@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import namespace
+
 from .functions import METHODS, function, raw
 from .inplace import inplace_variant
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 
 _gather_backward, _index_backward, _index_put = (
     raw(n) for n in ("gather_backward", "index_backward", "index_put")
@@ -70,7 +72,7 @@ def scatter(
     """
     given = value if src is None else src
     if not isinstance(given, Tensor):
-        given = wrap(np.full(index.array.shape, given, input.array.dtype))
+        given = beside(input, np.full(index.array.shape, given, input.array.dtype))
     where = _check("scatter", input, dim, index, given)
     if reduce == "add":
         return scatter_add(input, dim, index, given)
@@ -78,7 +80,7 @@ def scatter(
         out = raw("clone")(input)
         grid = tuple(np.indices(index.array.shape))
         key = (*grid[:where], index.array, *grid[where + 1 :])
-        np.multiply.at(out.array, key, _part(given, index).array)
+        namespace(out.array).multiply.at(out.array, key, _part(given, index).array)
         return wrap(out.array)
     if reduce is not None:
         raise RuntimeError("reduce argument must be either add or multiply.")
@@ -138,7 +140,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy of `input` with one number along `dim` at the 1-d `index`."""
     key = _along("index_fill", input, dim, index)
-    filled = value if isinstance(value, Tensor) else wrap(np.asarray(value, input.array.dtype))
+    filled = (
+        value if isinstance(value, Tensor) else beside(input, np.asarray(value, input.array.dtype))
+    )
     return _index_put(input, filled, key)
 
 

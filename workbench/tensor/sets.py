@@ -73,10 +73,9 @@ def unique(
         inverse = np.empty(len(rows), np.int64)
         inverse[order] = place
         values = np.take(array, order[values], where)
-    return _three(
-        "unique", [beside(input, np.ascontiguousarray(values)), _int64(input, inverse), _int64(input, counts)],
-        return_inverse, return_counts,
-    )  # fmt: skip
+    parts = [beside(input, np.ascontiguousarray(values))]
+    parts += [_int64(input, inverse), _int64(input, counts)]
+    return _three("unique", parts, return_inverse, return_counts)
 
 
 def _runs(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

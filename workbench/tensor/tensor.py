@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import array_device, device, dtype, dtype_of
+from workbench.arrays import array_device, device, dtype, dtype_of, namespace
 
 from . import backward as engine
 from . import versions
@@ -327,6 +327,11 @@ def wrap(array: Any) -> Tensor:
     made.array = array
     made.edge = None
     return made
+
+
+def beside(like: Tensor, array: Any) -> Tensor:
+    """A Tensor with the numbers of a host array, on the device of `like` (no history)."""
+    return wrap(namespace(like.array).asarray(array))
 
 
 def mark_written(tensor: Tensor) -> None:

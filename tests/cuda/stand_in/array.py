@@ -256,12 +256,18 @@ class ndarray:
         return found(*args, **kwargs)
 
 
+def _root(host: np.ndarray) -> np.ndarray:
+    while isinstance(host.base, np.ndarray):
+        host = host.base
+    return host
+
+
 def made(host: Any, *sources: Any) -> ndarray:
     """A device array on `host`: a view where it looks into a source's memory."""
     host = host if isinstance(host, np.ndarray) else np.asarray(host)
     new = object.__new__(ndarray)
     for source in sources:
-        if isinstance(source, ndarray) and np.may_share_memory(host, source._host):
+        if isinstance(source, ndarray) and _root(host) is _root(source._host):
             host = host.view()
             if not host.flags.writeable and 0 not in host.strides:
                 host.flags.writeable = True  # CuPy protects no view

@@ -17,7 +17,7 @@ import numpy as np
 from workbench.tensor.backward import grad as engine_grad
 from workbench.tensor.mode import enable_grad, mode
 from workbench.tensor.node import LEAF, Node, make_node
-from workbench.tensor.tensor import Tensor, wrap
+from workbench.tensor.tensor import Tensor, beside, wrap
 from workbench.tensor.versions import tick
 
 from .trees import Build, flatten, tree_map
@@ -358,7 +358,7 @@ def _basis(like: Sequence[Any]) -> list[Tensor]:
     for t, n in zip(like, sizes, strict=True):
         block = np.zeros((total, n), t.array.dtype)
         block[start : start + n] = np.eye(n, dtype=t.array.dtype)
-        made.append(wrap(block.reshape((total, *t.array.shape))))
+        made.append(beside(t, block.reshape((total, *t.array.shape))))
         start += n
     return made
 

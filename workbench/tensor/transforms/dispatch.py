@@ -94,6 +94,14 @@ def call_op(op: Op, args: Any, kwargs: Any) -> Any:
     return op.forward(namespace(first), *values[:count], *values[count:])
 
 
+def _flat(values: Any) -> Any:
+    for value in values:
+        if type(value) in (list, tuple):
+            yield from _flat(value)
+        else:
+            yield value
+
+
 def apply(op: Op, values: Any) -> Any:
     """An op on operands and settings (all, by place), at least one of them Batched."""
     level = top_level(values)
@@ -104,15 +112,16 @@ def apply(op: Op, values: Any) -> Any:
         p.name: values[count + i] if count + i < len(values) else p.default
         for i, p in enumerate(op.settings)
     }
+    xp = namespace(next(v for v in _flat(values) if type(v) is Batched))
     operands: list[Any] = [
-        np.asarray(v) if isinstance(v, (int, float, complex, np.generic)) else v
+        xp.asarray(v) if isinstance(v, (int, float, complex, np.generic)) else v
         for v in values[:count]
     ]
     call = Call(op, level, operands, settings)
-    from . import rules_nn  # registers the rest
+    from . import rules_nn, rules_windows  # register the rest
     from .rules import RULES
 
-    assert rules_nn
+    assert rules_nn and rules_windows
     rule = RULES.get(op.name)
     result = None if rule is None else rule(call)
     parts = result if isinstance(result, tuple) else (result,)

@@ -14,7 +14,7 @@ import numpy as np
 from workbench.tensor.backward import grad as engine_grad
 from workbench.tensor.mode import enable_grad
 from workbench.tensor.node import LEAF
-from workbench.tensor.tensor import Tensor, wrap
+from workbench.tensor.tensor import Tensor, beside, wrap
 
 from .derivatives import alias
 
@@ -219,17 +219,17 @@ def _jacobian_rows(
         from .vmap import vmap
 
         columns = vmap(lambda v: _grads((output,), args, (v,), create_graph, False, "output"))(
-            wrap(eye)
+            beside(output, eye)
         )
     else:
+        units = [beside(output, np.array(row)) for row in eye]
         rows = [
-            _grads((output,), args, (wrap(np.array(eye[i])),), create_graph, strict, "output")
-            for i in range(size)
+            _grads((output,), args, (unit,), create_graph, strict, "output") for unit in units
         ]
         columns = [
             FUNCTIONS[""]["stack"]([row[k] for row in rows], 0)
             if rows
-            else wrap(np.zeros((0, *t.array.shape), t.array.dtype))
+            else beside(t, np.zeros((0, *t.array.shape), t.array.dtype))
             for k, t in enumerate(args)
         ]
     return [raw("reshape")(c, (*shape, *t.array.shape)) for c, t in zip(columns, args, strict=True)]
