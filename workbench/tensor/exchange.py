@@ -198,6 +198,18 @@ class Exchange:
             raise ValueError("to_device: streams are not supported; got stream other than None")
         return self.to(Device(device))  # type: ignore[attr-defined]
 
+    # -- notebooks -----------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str | None:
+        from .display import repr_html
+
+        return repr_html(self)  # type: ignore[arg-type]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from .display import repr_mimebundle
+
+        return repr_mimebundle(self, include, exclude)  # type: ignore[arg-type]
+
     # -- copies of itself ----------------------------------------------------------------------
 
     def __copy__(self) -> Any:
