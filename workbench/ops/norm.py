@@ -1,42 +1,62 @@
-"""Normalisation layers with hand-derived gradients.
+"""Normalisation over trailing dimensions, with hand-derived gradients.
 
-Under `create_graph` the rules re-derive mean and scale from the input, so that their dependence
-on it is differentiated too.
+Where gradients are themselves recorded the rules re-derive mean and scale from the input, so that
+their dependence on it is differentiated too. Half precision computes in float32.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .declare import op
+from .rows import against_column, column_dots, column_sums, over_rows, row_dots, row_sums, wide
 from .samples import Sample
 
 
-def _normalise(xp, input, dims, eps):
-    """(x - mean) / sqrt(var + eps) over `dims`, and 1 / sqrt(var + eps), in two passes."""
-    centred = input - input.mean(axis=dims, keepdims=True)
-    variance = (centred * centred).mean(axis=dims, keepdims=True)
-    scale = 1 / xp.sqrt(variance + input.dtype.type(eps))
-    centred *= scale
-    return centred, scale
+def _trailing(name, input, weight, bias, normalized_shape):
+    """The trailing shape and its size. Raises RuntimeError where operands do not end in it."""
+    shape = tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(
+            f"{name}(): Expected normalized_shape to be at least 1-dimensional, i.e., containing "
+            "at least one element, but got normalized_shape = []"
+        )
+    for what, held in (("weight", weight), ("bias", bias)):
+        if held is not None and held.shape != shape:
+            raise RuntimeError(
+                f"{name}(): Expected {what} to be of same shape as normalized_shape, but got "
+                f"{what} of shape {list(held.shape)} and normalized_shape = {list(shape)}"
+            )
+    if input.shape[max(input.ndim - len(shape), 0) :] != shape:
+        raise RuntimeError(
+            f"{name}(): Given normalized_shape={list(shape)}, expected input with shape "
+            f"[*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
+        )
+    return shape, math.prod(shape)
 
 
-def _again(F, input, dims, eps):
-    """The same over taped tensors, from the input."""
-    centred = input - F.mean(input, dims, True)
-    scale = F.rsqrt(F.mean(centred * centred, dims, True) + eps)
-    return centred * scale, scale
-
-
-def _through(F, g, normal, scale, dims):
-    """Gradient of the normalised values with respect to the input (Ioffe & Szegedy, 2015)."""
-    return (g - F.mean(g, dims, True) - normal * F.mean(g * normal, dims, True)) * scale
+def _ranks(input, shape):
+    """The shape of one number per sample, beside the input's."""
+    return input.shape[: input.ndim - len(shape)] + (1,) * len(shape)
 
 
 def _layer_samples(make):
     yield Sample(make(4, 3), make(3), make(3), (3,))
     yield Sample(make(2, 3, 4), make(3, 4), None, (3, 4))
+    yield Sample(make(2, 3, 4), None, make(4), (4,), 1e-3)
     yield Sample(make(2, 3, 4), None, None, (4,), 1e-3)
+    yield Sample(make(0, 3), make(3), make(3), (3,))
+    yield Sample(make(128, 6), make(6), make(6), (6,), grad=False)
+
+
+def _layer_errors(make):
+    yield Sample(make(2, 3), None, None, (4,))
+    yield Sample(make(2, 3), None, None, ())
+    yield Sample(make(2, 3), make(2), None, (3,))
+    yield Sample(make(2, 3), None, make(1, 3), (3,))
+    yield Sample(make(3), None, None, (2, 3))
 
 
 def _layer_oracle(torch, input, weight, bias, shape, eps=1e-5):
@@ -51,58 +71,104 @@ def _layer_oracle(torch, input, weight, bias, shape, eps=1e-5):
     dtype="same",
     aux=("normal", "scale"),
     samples=_layer_samples,
+    errors=_layer_errors,
     oracle=_layer_oracle,
 )
 def native_layer_norm(xp, input, weight=None, bias=None, /, normalized_shape=(), eps=1e-5):
     """Layer normalisation over the trailing `normalized_shape` (Ba et al., 2016).
 
-    Raises RuntimeError when the input does not end in `normalized_shape`.
+    Raises RuntimeError when the input does not end in `normalized_shape`, or weight or bias are of
+    another shape.
     """
-    shape = tuple(normalized_shape)
-    if input.shape[input.ndim - len(shape) :] != shape or not shape:
-        raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape "
-            f"[*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
-        )
-    normal, scale = _normalise(xp, input, tuple(range(-len(shape), 0)), eps)
-    out = normal if weight is None else normal * weight
+    shape, width = _trailing("layer_norm", input, weight, bias, normalized_shape)
+    ranks = _ranks(input, shape)
+    x = wide(input)
+    if not input.size:
+        return input.copy(), x.copy(), xp.ones(ranks, x.dtype)
+    x = x.reshape(-1, width)
+    normal = against_column(xp.subtract, x, row_sums(x) / x.dtype.type(width))
+    scale = 1 / xp.sqrt(row_dots(normal, normal) / width + x.dtype.type(eps))
+    normal *= scale[:, None]
+    out = normal
+    if weight is not None:
+        out = _scaled(xp, normal, weight)
     if bias is not None:
-        out = out + bias
-    return (out.copy() if out is normal else out), normal, scale
+        out = normal.copy() if out is normal else out
+        over_rows(xp.add, out, wide(bias).reshape(-1))
+    out = out.reshape(input.shape).astype(input.dtype, copy=out is normal)
+    return out, normal.reshape(input.shape), scale.reshape(ranks)
 
 
-def _layer_input(F, g, input, weight, normal, scale, normalized_shape, eps):
+def _scaled(xp, normal, weight):
+    """normal · weight, row by row, in memory of its own."""
+    out = normal.copy()
+    over_rows(xp.multiply, out, wide(weight).reshape(-1))
+    return out
+
+
+def _through(F, g, normal, scale, dims):
+    """Gradient of the normalised values with respect to the input (Ioffe & Szegedy, 2015)."""
+    return (g - F.mean(g, dims, True) - normal * F.mean(g * normal, dims, True)) * scale
+
+
+@native_layer_norm.vjp_together("input", "weight", "bias")
+def _layer_rule(F, g, input, weight, normal, scale, bias_shape, normalized_shape, eps, wanted):
     dims = tuple(range(-len(normalized_shape), 0))
     if F.taped:
-        normal, scale = _again(F, input, dims, eps)
-    return _through(F, g if weight is None else g * weight, normal, scale, dims)
+        centred = input - F.mean(input, dims, True)
+        scale = F.rsqrt(F.mean(centred * centred, dims, True) + eps)
+        normal = centred * scale
+        return (
+            _through(F, g if weight is None else g * weight, normal, scale, dims),
+            None if weight is None else F.sum_to(g * normal, tuple(weight.shape)),
+            None if bias_shape is None else F.sum_to(g, bias_shape),
+        )
+    width = math.prod(normalized_shape)
+    if not g.size:
+        return tuple(
+            None if shape is None else F.xp.zeros(shape, g.dtype)
+            for shape in (g.shape, None if weight is None else weight.shape, bias_shape)
+        )
+    xp, dtype = F.xp, g.dtype
+    if dtype.itemsize < 4:  # what was saved may have been rounded
+        _, normal, scale = native_layer_norm.forward(
+            xp, wide(input), None, None, normalized_shape, eps
+        )
+    normal, scale = normal.reshape(-1, width), scale.reshape(-1, 1)
+    g = wide(g).reshape(-1, width)
+    dx = dw = db = None
+    if wanted[0]:
+        gw = g if weight is None else _scaled(xp, g, weight)
+        dx = against_column(xp.multiply, normal, row_dots(gw, normal) / gw.dtype.type(width))
+        xp.subtract(gw, dx, out=dx)
+        dx = against_column(xp.subtract, dx, row_sums(gw) / gw.dtype.type(width))
+        dx *= scale
+        dx = dx.reshape(input.shape).astype(dtype, copy=False)
+    if weight is not None and wanted[1]:
+        dw = column_dots(g, normal).reshape(weight.shape).astype(dtype, copy=False)
+    if bias_shape is not None and wanted[2]:
+        db = column_sums(g).reshape(bias_shape).astype(dtype, copy=False)
+    return dx, dw, db
 
 
-def _layer_weight(F, g, input, normal, weight_shape, normalized_shape, eps):
-    if F.taped:
-        normal, _ = _again(F, input, tuple(range(-len(normalized_shape), 0)), eps)
-    return F.sum_to(g * normal, weight_shape)
+def _rms_samples(make):
+    yield Sample(make(4, 3), make(3), (3,), 1e-6)
+    yield Sample(make(2, 3, 4), make(3, 4), (3, 4), 1e-6)
+    yield Sample(make(2, 3, 4), None, (4,), 1e-3)
+    yield Sample(make(4, 3), make(3), (3,))
+    yield Sample(make(0, 3), make(3), (3,))
 
 
-native_layer_norm.vjp(
-    input=_layer_input,
-    weight=_layer_weight,
-    bias=lambda F, g, bias_shape: F.sum_to(g, bias_shape),
-)
+def _rms_errors(make):
+    yield Sample(make(2, 3), None, (4,))
+    yield Sample(make(2, 3), None, ())
+    yield Sample(make(2, 3), make(2), (3,))
 
 
-def _batch_samples(make):
-    yield Sample(make(4, 3), make(3), make(3))
-    yield Sample(make(2, 3, 4, 2), make(3), make(3), 1e-3)
-    yield Sample(make(2, 3, 5), None, None)
-
-
-def _batch_oracle(torch, input, weight, bias, eps=1e-5):
-    return torch.nn.functional.batch_norm(input, None, None, weight, bias, True, 0.1, eps)
-
-
-def _per_channel(x, ndim):
-    return x.reshape(1, -1, *(1,) * (ndim - 2))
+def _rms_oracle(torch, input, weight, shape, eps=None):
+    if input.is_complex():
+        raise RuntimeError("complex input takes another way: see nn.functional.rms_norm")
+    return torch.nn.functional.rms_norm(input, shape, weight, eps)
 
 
 @op(
@@ -111,50 +177,64 @@ def _per_channel(x, ndim):
     function=False,
     method=False,
     dtype="same",
-    aux=("normal", "scale", "mean", "variance"),
-    samples=_batch_samples,
-    oracle=_batch_oracle,
+    aux=("scale",),
+    samples=_rms_samples,
+    errors=_rms_errors,
+    oracle=_rms_oracle,
 )
-def batch_norm_train(xp, input, weight=None, bias=None, /, eps=1e-5, stats=None):
-    """Batch normalisation by the batch's own statistics (Ioffe & Szegedy, 2015).
+def native_rms_norm(xp, input, weight=None, /, normalized_shape=(), eps=None):
+    """x / √(mean(x²) + eps) over the trailing `normalized_shape` (Zhang & Sennrich, 2019).
 
-    `input` (N, C, *), `weight` and `bias` (C). `stats`, where given, is called with the batch's
-    mean and biased variance, both (C), and the number of values per channel.
+    `eps` None is the smallest step of the dtype computed in. Raises RuntimeError when the input
+    does not end in `normalized_shape`, or the weight is of another shape.
     """
-    dims = (0, *range(2, input.ndim))
-    count = math.prod(input.shape[d] for d in dims)
-    mean = input.mean(axis=dims, keepdims=True)
-    normal = input - mean
-    variance = (normal * normal).mean(axis=dims, keepdims=True)
-    scale = 1 / xp.sqrt(variance + input.dtype.type(eps))
-    normal *= scale
-    if stats is not None:
-        stats(mean.reshape(-1), variance.reshape(-1), count)
-    out = normal.copy() if weight is None else normal * _per_channel(weight, input.ndim)
-    if bias is not None:
-        out += _per_channel(bias, input.ndim)
-    return out, normal, scale, mean, variance
-
-
-def _batch_input(F, g, input, weight, normal, scale, eps):
-    n = len(input.shape)
-    dims = (0, *range(2, n))
-    if F.taped:
-        normal, scale = _again(F, input, dims, eps)
+    shape, width = _trailing("rms_norm", input, weight, None, normalized_shape)
+    x = wide(input)
+    ranks = _ranks(input, shape)
+    if not input.size:
+        return input.copy(), xp.ones(ranks, x.dtype)
+    x = x.reshape(-1, width)
+    step = x.dtype.type(np.finfo(x.dtype).eps if eps is None else eps)
+    scale = 1 / xp.sqrt(row_dots(x, x) / width + step)
+    out = against_column(xp.multiply, x, scale)
     if weight is not None:
-        g = g * F.reshape(weight, (1, -1) + (1,) * (n - 2))
-    return _through(F, g, normal, scale, dims)
+        over_rows(xp.multiply, out, wide(weight).reshape(-1))
+    return out.reshape(input.shape).astype(input.dtype, copy=False), scale.reshape(ranks)
 
 
-def _batch_weight(F, g, input, normal, eps):
-    dims = (0, *range(2, len(g.shape)))
+@native_rms_norm.vjp_together("input", "weight")
+def _rms_rule(F, g, input, weight, scale, normalized_shape, eps, wanted):
+    dims = tuple(range(-len(normalized_shape), 0))
     if F.taped:
-        normal, _ = _again(F, input, dims, eps)
-    return F.sum(g * normal, dims, False)
+        step = _step(input) if eps is None else eps
+        scale = F.rsqrt(F.mean(input * input, dims, True) + step)
+        normal = input * scale
+        gw = g if weight is None else g * weight
+        return (
+            (gw - normal * F.mean(gw * normal, dims, True)) * scale,
+            None if weight is None else F.sum_to(g * normal, tuple(weight.shape)),
+        )
+    width = math.prod(normalized_shape)
+    if not g.size:
+        return g, None if weight is None else F.xp.zeros(weight.shape, g.dtype)
+    xp, dtype = F.xp, g.dtype
+    if dtype.itemsize < 4:
+        _, scale = native_rms_norm.forward(xp, wide(input), None, normalized_shape, eps)
+    scale = scale.reshape(-1, 1)
+    g = wide(g).reshape(-1, width)
+    normal = wide(input).reshape(-1, width) * scale
+    dw = dx = None
+    if weight is not None and wanted[1]:
+        dw = column_dots(g, normal).reshape(weight.shape).astype(dtype, copy=False)
+    if wanted[0]:
+        gw = g if weight is None else _scaled(xp, g, weight)
+        normal *= (row_dots(gw, normal) / width)[:, None]
+        dx = xp.subtract(gw, normal, out=normal)
+        dx *= scale
+        dx = dx.reshape(input.shape).astype(dtype, copy=False)
+    return dx, dw
 
 
-batch_norm_train.vjp(
-    input=_batch_input,
-    weight=_batch_weight,
-    bias=lambda F, g: F.sum(g, (0, *range(2, len(g.shape))), False),
-)
+def _step(input):
+    dtype = np.dtype(getattr(input, "array", input).dtype)
+    return float(np.finfo(np.float32 if dtype.itemsize < 4 else dtype).eps)

@@ -99,14 +99,14 @@ def _solve(call: Call) -> Any:
 # -- convolution: samples become batch entries, or groups where the weights differ ----------------
 
 
-def _pull(x: Any, dim: int) -> Any:
+def pull(x: Any, dim: int) -> Any:
     """Fold the first dimension of `x` into its dimension `dim` (counted without the first)."""
     moved = np.moveaxis(x, 0, dim)
     shape = moved.shape
     return moved.reshape((*shape[:dim], shape[dim] * shape[dim + 1], *shape[dim + 2 :]))
 
 
-def _push(x: Any, dim: int, size: int) -> Any:
+def push(x: Any, dim: int, size: int) -> Any:
     """Undo `_pull`: a first dimension of `size` out of dimension `dim`."""
     shape = x.shape
     split = x.reshape((*shape[:dim], size, shape[dim] // max(size, 1), *shape[dim + 1 :]))
@@ -134,7 +134,7 @@ def _conv(call: Call) -> Any:
         if bias is not None and call.mapped(2):
             held, added, rest = call.inside(2), bias, (None,)
         if batched:
-            out = _push(call.run(_pull(x, 0), call.values[1], *rest), 0, size)
+            out = push(call.run(pull(x, 0), call.values[1], *rest), 0, size)
         else:
             out = call.run(x, call.values[1], *rest)
         if added is None:
@@ -142,9 +142,9 @@ def _conv(call: Call) -> Any:
         return out + held.reshape((size,) + (1,) * batched + held.shape[1:] + (1,) * dims)
     groups = call.settings["groups"] * size
     if bias is not None:
-        rest = (_pull(call.spread(2), 0),)
+        rest = (pull(call.spread(2), 0),)
     at = 1 if batched else 0
-    return _push(call.run(_pull(x, at), _pull(call.spread(1), 0), *rest, groups=groups), at, size)
+    return push(call.run(pull(x, at), pull(call.spread(1), 0), *rest, groups=groups), at, size)
 
 
 @rule("conv_input")
@@ -158,11 +158,11 @@ def _conv_input(call: Call) -> Any:
         if not batched:
             return call.run(x, call.values[1], shape=(size, *shape))
         folded = (shape[0] * size, *shape[1:])
-        return _push(call.run(_pull(x, 0), call.values[1], shape=folded), 0, size)
+        return push(call.run(pull(x, 0), call.values[1], shape=folded), 0, size)
     at = 1 if batched else 0
     wide = (*shape[:at], shape[at] * size, *shape[at + 1 :])
     groups = call.settings["groups"] * size
-    return _push(call.run(_pull(x, at), _pull(call.spread(1), 0), shape=wide, groups=groups), at,
+    return push(call.run(pull(x, at), pull(call.spread(1), 0), shape=wide, groups=groups), at,
                  size)  # fmt: skip
 
 
@@ -174,115 +174,58 @@ def _conv_weight(call: Call) -> Any:
     shape = tuple(call.settings["shape"])
     groups = call.settings["groups"] * size
     at = 1 if call.ndim(0) == dims + 2 else 0
-    x, other = _pull(call.spread(0), at), _pull(call.spread(1), at)
+    x, other = pull(call.spread(0), at), pull(call.spread(1), at)
     out = call.run(x, other, shape=(shape[0] * size, *shape[1:]), groups=groups)
-    return _push(out, 0, size)
-
-
-# -- ops over (N, C, …) that treat each N alone ---------------------------------------------------
-
-
-_RANKS = {f"{name}{dims}d{rest}": dims for dims in (1, 2, 3) for name, rest in (
-    ("max_pool", ""), ("max_pool", "_with_indices"), ("max_pool", "_taps"),
-    ("max_unpool", "_taps"), ("avg_pool", ""), ("avg_unpool", ""), ("adaptive_avg_pool", ""),
-    ("adaptive_avg_unpool", ""), ("adaptive_max_pool", "_with_indices"),
-)}  # fmt: skip
-
-
-@rule(*_RANKS)
-def _pool(call: Call) -> Any:
-    """Pools of (C, …) take the samples as a batch; those of (N, C, …) as more of one."""
-    dims, n = _RANKS[call.op.name], call.ndim()
-    if n not in (dims + 1, dims + 2) or any(v.ndim != n for v in call.values) or not call.size:
-        return None
-    settings: dict[str, Any] = {}
-    if "shape" in call.settings:
-        first, *rest = call.settings["shape"]
-        fits = (call.size, first) if n == dims + 1 else (call.size * first,)
-        settings["shape"] = (*fits, *rest)
-    if n == dims + 1:
-        return call.run(*(call.spread(i) for i in range(len(call.values))), **settings)
-    folded = [_pull(call.spread(i), 0) for i in range(len(call.values))]
-    return _pushed(call.run(*folded, **settings), call.size)
-
-
-def _pushed(results: Any, size: int) -> Any:
-    if isinstance(results, tuple):
-        return tuple(_push(r, 0, size) for r in results)
-    return _push(results, 0, size)
-
-
-@rule("pad", "pad_adjoint")
-def _pad(call: Call) -> Any:
-    """Widths count from the last side, so that samples may stand before them."""
-    n, x, size = call.ndim(), call.spread(0), call.size
-    settings: dict[str, Any] = {}
-    wide = call.settings["mode"] != "constant" and n == len(call.settings["pad"]) // 2 + 2
-    if wide and not size:
-        return None
-    if "shape" in call.settings:
-        first, *rest = call.settings["shape"]
-        settings["shape"] = (first * size, *rest) if wide else (size, first, *rest)
-    if wide:
-        return _push(call.run(_pull(x, 0), **settings), 0, size)
-    return call.run(x, **settings)
-
-
-@rule("im2col", "col2im")
-def _columns(call: Call) -> Any:
-    """Unbatched samples become a batch; batches of them a larger one."""
-    n, x = call.ndim(), call.spread(0)
-    if n == (3 if call.op.name == "im2col" else 2):
-        return call.run(x)
-    return _push(call.run(_pull(x, 0)), 0, call.size) if n > 1 and call.size else None
-
-
-@rule("resample", "resample_adjoint")
-def _resample(call: Call) -> Any:
-    if not call.size:
-        return None
-    settings: dict[str, Any] = {}
-    if "shape" in call.settings:
-        first, *rest = call.settings["shape"]
-        settings["shape"] = (first * call.size, *rest)
-    return _push(call.run(_pull(call.spread(0), 0), **settings), 0, call.size)
-
-
-@rule("sample_grid", "put_grid")
-def _grid(call: Call) -> Any:
-    if not call.size or call.ndim(0) not in (4, 5) or call.ndim(1) != call.ndim(0):
-        return None
-    settings: dict[str, Any] = {}
-    if "shape" in call.settings:
-        first, *rest = call.settings["shape"]
-        settings["shape"] = (first * call.size, *rest)
-    out = call.run(_pull(call.spread(0), 0), _pull(call.spread(1), 0), **settings)
-    return _push(out, 0, call.size)
-
-
-@rule("take_planes", "add_planes", "put_planes")
-def _planes(call: Call) -> Any:
-    """Any number of dimensions may stand before a plane's."""
-    return call.run(call.spread(0), call.spread(1))
+    return push(out, 0, size)
 
 
 # -- normalisation --------------------------------------------------------------------------------
 
 
-@rule("native_layer_norm")
+def _affine(call: Call, results: Any, shapes: Any) -> Any:
+    """Weight and bias, of which some are mapped, applied to what an op gave without them."""
+    out, *rest = results
+    for i, shape in enumerate(shapes, start=1):
+        if call.values[i] is not None:
+            held = call.spread(i).reshape(call.size, *shape)
+            out = out * held if i == 1 else out + held
+    return (out, *rest)
+
+
+@rule("native_layer_norm", "native_rms_norm")
 def _layer_norm(call: Call) -> Any:
-    x, n = call.spread(0), call.ndim(0)
-    affine = []
-    for i in (1, 2):
-        value = call.values[i]
-        if value is not None and call.mapped(i):
-            held = call.inside(i)
-            value = held.reshape(held.shape[:1] + (1,) * (n - value.ndim) + held.shape[1:])
-        affine.append(value)
+    x, n, count = call.spread(0), call.ndim(0), len(call.values)
     shape = tuple(call.settings["normalized_shape"])
-    if call.shape(0)[n - len(shape) :] != shape or not shape:
+    held = [call.values[i] for i in range(1, count)]
+    if call.shape(0)[max(n - len(shape), 0) :] != shape or not shape:
         return None
-    return call.run(x, *affine)
+    if any(v is not None and tuple(v.shape) != shape for v in held):
+        return None
+    if not any(call.mapped(i) for i in range(1, count)):
+        return call.run(x, *held)
+    ranks = (*(1,) * (n - len(shape)), *shape)
+    return _affine(call, call.run(x, *(None for _ in held)), [ranks] * len(held))
+
+
+@rule("native_group_norm")
+def _group_norm(call: Call) -> Any:
+    n, size = call.ndim(0), call.size
+    if n < 2 or not size:
+        return None
+    held = call.values[1:]
+    mapped = call.mapped(1) or call.mapped(2)
+    results = call.run(pull(call.spread(0), 0), *(None if mapped else v for v in held))
+    results = tuple(push(r, 0, size) for r in results)
+    ranks = (1, call.shape(0)[1], *(1,) * (n - 2))
+    return _affine(call, results, [ranks, ranks]) if mapped else results
+
+
+@rule("channel_affine")
+def _channel_affine(call: Call) -> Any:
+    if not call.size:
+        return None
+    rest = [pull(call.spread(i), 0) for i in (1, 2)]
+    return push(call.run(pull(call.spread(0), 1), *rest), 1, call.size)
 
 
 @rule("batch_norm_train")
@@ -295,9 +238,9 @@ def _batch_norm(call: Call) -> Any:
     size = call.size
     if size == 0:
         return None
-    rest = [None if call.values[i] is None else _pull(call.spread(i), 0) for i in (1, 2)]
-    results = call.run(_pull(call.spread(0), 1), *rest)
-    return tuple(_push(r, 1, size) for r in results)
+    rest = [None if call.values[i] is None else pull(call.spread(i), 0) for i in (1, 2)]
+    results = call.run(pull(call.spread(0), 1), *rest)
+    return tuple(push(r, 1, size) for r in results)
 
 
 @rule("native_dropout")
@@ -367,11 +310,11 @@ def _cross_entropy(call: Call) -> Any:
     if n == 0 or call.ndim(1) != max(n - 2, 0) + (n > 1) or not call.size:
         return None
     if n > 1:
-        x, target = _pull(x, 0), _pull(target, 0)
+        x, target = pull(x, 0), pull(target, 0)
     losses, probability = call.run(x, target, reduction="none")
     if n > 1:
-        losses, probability = _push(losses, 0, size), _push(probability, 0, size)
-        target = _push(target, 0, size)
+        losses, probability = push(losses, 0, size), push(probability, 0, size)
+        target = push(target, 0, size)
     return _reduced(call, losses, target, None), probability
 
 
@@ -396,15 +339,15 @@ def _nll(call: Call) -> Any:
         return None
     x, target, weight = call.spread(0), call.spread(1), call.values[2]
     if n > 1:
-        x, target = _pull(x, 0), _pull(target, 0)
+        x, target = pull(x, 0), pull(target, 0)
     losses = call.run(x, target, weight, reduction="none")
     weights = None
     if weight is not None:
         counted = target != call.settings["ignore_index"]
         weights = weight[target * counted] * counted
     if n > 1:
-        losses, target = _push(losses, 0, size), _push(target, 0, size)
-        weights = None if weights is None else _push(weights, 0, size)
+        losses, target = push(losses, 0, size), push(target, 0, size)
+        weights = None if weights is None else push(weights, 0, size)
     return _reduced(call, losses, target, weights)
 
 
@@ -424,8 +367,8 @@ def _nll_backward(call: Call) -> Any:
     if len(shape) == 1:
         return call.run(g, target, weight, shape=(size, *shape), reduction="none")
     wide = (shape[0] * size, *shape[1:])
-    out = call.run(_pull(g, 0), _pull(target, 0), weight, shape=wide, reduction="none")
-    return _push(out, 0, size)
+    out = call.run(pull(g, 0), pull(target, 0), weight, shape=wide, reduction="none")
+    return push(out, 0, size)
 
 
 @rule("nll_scale")
