@@ -241,6 +241,12 @@ def test_every_tensor_has_a_picture_or_a_text(array):
     shown(wb.from_numpy(array.copy()))
 
 
+def test_extreme_values():
+    for values in ([1e308, -1e308], [281474976710656.0] * 2, [5e-324, 0.0], [1e308] * 3):
+        shown(wb.tensor(values, dtype=wb.float64))
+        shown(wb.tensor([values, values], dtype=wb.float64))
+
+
 def test_formatting():
     assert f"{wb.tensor(1.23456):.2f}" == "1.23"
     assert f"{wb.tensor(7):03d}" == "007"

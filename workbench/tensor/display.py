@@ -21,8 +21,6 @@ SAMPLE = 1 << 18  # elements that are looked at, at most
 BUDGET = 16_000  # bytes of a picture, before base64
 TEXT = 6_000  # characters of the values
 
-_FAINT = "opacity:.75;font-size:90%"
-
 
 def thinned(array: Any, limit: int = SAMPLE) -> Any:
     """Evenly spaced elements of a raw array, at most `limit`; a view of it."""
@@ -201,17 +199,17 @@ def html(tensor: Tensor) -> str:
     values = _real(to_numpy(part))
     text = repr(tensor)
     if len(text) > TEXT:
-        text = text[:TEXT] + " …"
+        text = text[: text.rfind("\n", 0, TEXT)] + "\n … print() shows all of it"
     drawn = drawing(tensor, values) if array.size else ""
     figure = f'<div style="flex:none">{drawn}</div>' if drawn else ""
     words = escape(summary(values, array.dtype.kind, part.size < array.size))
     return (
-        '<div class="workbench-tensor" style="display:flex;flex-wrap:wrap;gap:12px;'
-        'align-items:flex-start;color:inherit;background:transparent">'
-        f'<div style="min-width:0"><pre style="margin:0;color:inherit;background:transparent">'
+        '<div class="workbench-tensor" style="color:inherit;background:transparent">'
+        '<pre style="margin:0;max-height:20em;overflow:auto;color:inherit;background:transparent">'
         f"{escape(text)}</pre>"
-        f'<div style="{_FAINT};margin-top:4px">{escape(title(tensor))}<br>{words}</div></div>'
-        f"{figure}</div>"
+        '<div style="display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center;margin-top:6px">'
+        f'{figure}<div style="opacity:.75;font-size:90%">{escape(title(tensor))}<br>{words}</div>'
+        "</div></div>"
     )
 
 

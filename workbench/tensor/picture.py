@@ -59,9 +59,10 @@ def heat_map(values: np.ndarray) -> bytes:
     if low < 0 < high:
         colours, high = _BOTH_WAYS, max(-low, high)
         low = -high
-    scale = (high - low) or 1.0
+    half = 0.5 if np.isfinite(high - low) else 0.25  # the range itself may overflow
+    span = (high * half - low * half) or 1.0
     with np.errstate(all="ignore"):
-        places = np.clip((values / scale - low / scale) * 254, 0, 254)
+        places = np.clip((values * half - low * half) / span * 254, 0, 254)
     places = np.where(np.isnan(places), 255, places).round().astype(np.uint8)
     return png(places, palette(colours))
 
@@ -82,11 +83,12 @@ def histogram(values: np.ndarray, alt: str, bins: int = 32) -> str:
     values = values[np.isfinite(values)]
     if not values.size:
         return ""
+    low, high = float(values.min()), float(values.max())
+    half = 0.5 if np.isfinite(high - low) else 0.25  # the range itself may overflow
+    span = high * half - low * half
     with np.errstate(all="ignore"):
-        low, high = float(values.min()), float(values.max())
-        if not np.isfinite(high - low):  # the range itself overflows
-            values, low, high = values / 4, low / 4, high / 4
-        counts, _ = np.histogram(values, bins=bins, range=(low, high) if high > low else None)
+        places = (values * half - low * half) / span * bins if span else values * 0 + bins // 2
+    counts = np.bincount(np.clip(places, 0, bins - 1).astype(np.int64), minlength=bins)
     top = int(counts.max()) or 1
     width, height = 160, 36
     step = width / bins
