@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from . import parallel
+
 
 def _pools() -> list[dict[str, Any]]:
     from threadpoolctl import threadpool_info
@@ -48,7 +50,7 @@ def thread_count() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Limit BLAS to `n` threads in this process.
+    """Let BLAS, and elementwise work on large arrays, use `n` threads in this process.
 
     Raises ValueError when n < 1.
     """
@@ -65,7 +67,11 @@ def _libraries() -> list[Any]:
 
 
 def blas_threads(n: int) -> int:
-    """Give BLAS `n` threads; returns how many it had. A few microseconds, for this process."""
+    """Give BLAS `n` threads; returns how many it had. A few microseconds, for this process.
+
+    Elementwise work (`parallel`) gets as many.
+    """
+    parallel.set_threads(n)
     before = 1
     for library in _libraries():
         before = max(before, int(library.get_num_threads() or 1))

@@ -20,7 +20,7 @@ class Adam(Optimizer):
     settings.
     """
 
-    counted = True
+    scalars = ("step",)
 
     def __init__(
         self,
@@ -74,7 +74,9 @@ class Adam(Optimizer):
         held = ("exp_avg", "exp_avg_sq")
         return (*held, "max_exp_avg_sq") if group["amsgrad"] else held
 
-    def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+    def constants(
+        self, group: dict[str, Any], step: float, fresh: bool, *more: float
+    ) -> tuple[float, ...]:
         """The kernel's numbers at this step."""
         beta1, beta2 = (number(beta) for beta in group["betas"])
         lr, decay = number(group["lr"]), group["weight_decay"]

@@ -36,7 +36,7 @@ class RMSprop(Optimizer):
     machine learning", 2012. Raises ValueError for bad settings.
     """
 
-    counted = True
+    scalars = ("step",)
 
     def __init__(
         self,
@@ -80,7 +80,9 @@ class RMSprop(Optimizer):
             names.append("grad_avg")
         return tuple(names)
 
-    def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+    def constants(
+        self, group: dict[str, Any], step: float, fresh: bool, *more: float
+    ) -> tuple[float, ...]:
         """The kernel's numbers at this step."""
         alpha = group["alpha"]
         return (
@@ -136,7 +138,7 @@ class Adagrad(Optimizer):
     "Adaptive subgradient methods", 2011. Raises ValueError for bad settings.
     """
 
-    counted = True
+    scalars = ("step",)
 
     def __init__(
         self,
@@ -179,7 +181,9 @@ class Adagrad(Optimizer):
         """What a state array starts with."""
         return float(group["initial_accumulator_value"])
 
-    def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+    def constants(
+        self, group: dict[str, Any], step: float, fresh: bool, *more: float
+    ) -> tuple[float, ...]:
         """The kernel's numbers at this step."""
         size = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
         return (size, group["eps"], group["weight_decay"])
@@ -215,7 +219,7 @@ class Adadelta(Optimizer):
     Zeiler, "ADADELTA: an adaptive learning rate method", 2012. Raises ValueError for bad settings.
     """
 
-    counted = True
+    scalars = ("step",)
 
     def __init__(
         self,
@@ -253,7 +257,9 @@ class Adadelta(Optimizer):
         """The state arrays of this group's settings."""
         return ("square_avg", "acc_delta")
 
-    def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+    def constants(
+        self, group: dict[str, Any], step: float, fresh: bool, *more: float
+    ) -> tuple[float, ...]:
         """The kernel's numbers at this step."""
         rho = group["rho"]
         return (number(group["lr"]), rho, 1 - rho, group["eps"], group["weight_decay"])

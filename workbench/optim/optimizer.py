@@ -2,8 +2,8 @@
 
 A step works on raw arrays with no tensor op and no fresh memory. Each optimizer states its update
 as a `kernel` over a parameter's values, its gradient and its state, elementwise, in place; the
-base class feeds it whole small arrays, or one cache-sized block of a large one at a time. The
-kernel does not care whether a block is one parameter or many laid end to end.
+base class feeds it blocks: many small parameters laid end to end, or one cache-sized stretch of a
+large one at a time (`layout.py`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from workbench.arrays import array_device, move, namespace
+from workbench.arrays import array_device, move
 from workbench.tensor import Tensor, enable_grad, mark_written, wrap
 from workbench.tensor.capture.active import as_effect
+
+from .layout import Plan
+from .prepared import Prepared
 
 BLOCK = 1 << 16  # elements; the arrays of one block stay in a core's second-level cache
 
@@ -34,42 +37,6 @@ class Taken:
     state: dict[str, Any] | None
 
 
-class _Plan:
-    """How one parameter is fed to the kernel; made once, valid while its arrays stay the same."""
-
-    __slots__ = ("array", "blocks", "flat", "slots", "space")
-
-    def __init__(
-        self, array: Any, slots: list[Any], scratch: Callable[[Any, int], list[Any]]
-    ) -> None:
-        self.array = array
-        self.slots = slots
-        self.space = xp = namespace(array)
-        held = [array, *slots]
-        if array.dtype.kind == "c":  # a complex number is updated as its two real parts
-            held = [_real(one) for one in held]
-        self.flat = all(one.flags.c_contiguous for one in held)
-        # blocks: (slice of the flat gradient or None, parameter, [state …], [scratch, scratch])
-        self.blocks: list[tuple[slice | None, Any, list[Any], list[Any]]] = []
-        if not self.flat:
-            own = [xp.empty_like(held[0]), xp.empty_like(held[0])]
-            self.blocks.append((None, held[0], held[1:], own))
-            return
-        held = [one.reshape(-1) for one in held]
-        size = held[0].size
-        if size <= 2 * BLOCK:
-            self.blocks.append((None, held[0], held[1:], scratch(held[0], size)))
-            return
-        for start in range(0, size, BLOCK):
-            part = slice(start, min(start + BLOCK, size))
-            views = [one[part] for one in held]
-            self.blocks.append((part, views[0], views[1:], scratch(held[0], views[0].size)))
-
-    def fits(self, array: Any, slots: list[Any]) -> bool:
-        """Whether the parameter and its state still live in the arrays this was made for."""
-        return array is self.array and all(a is b for a, b in zip(slots, self.slots, strict=True))
-
-
 class Optimizer:
     """Base class of the optimizers, with torch's surface.
 
@@ -80,7 +47,9 @@ class Optimizer:
     Raises TypeError or ValueError for parameters that cannot be optimized.
     """
 
-    counted: ClassVar[bool] = False  # whether the state holds the number of steps, as "step"
+    # 0-d numbers of the state, of each parameter; the first counts the steps
+    scalars: ClassVar[tuple[str, ...]] = ()
+    needs_closure: ClassVar[bool] = False
 
     def __init__(
         self, params: Iterable[Tensor] | Iterable[Mapping[str, Any]], defaults: Mapping[str, Any]
@@ -103,15 +72,14 @@ class Optimizer:
             self.add_param_group(group)
 
     def _ready(self) -> None:
-        self._plans: dict[Any, _Plan] = {}
-        self._scratch: dict[Any, list[Any]] = {}
+        self._plans: dict[int, Plan] = {}  # by the group's id()
         self._pre_hooks: list[Callable[..., Any]] = []
         self._post_hooks: list[Callable[..., Any]] = []
         self._opt_called = False  # lr_scheduler warns when it steps before the optimizer did
 
     def __getstate__(self) -> dict[str, Any]:
         kept = dict(self.__dict__)
-        for name in ("_plans", "_scratch", "_pre_hooks", "_post_hooks", "_opt_called"):
+        for name in ("_plans", "_pre_hooks", "_post_hooks", "_opt_called"):
             kept.pop(name, None)
         return kept
 
@@ -129,9 +97,21 @@ class Optimizer:
         """The value that a state array starts with."""
         return 0.0
 
-    def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
-        """The numbers that the kernel takes at this step; `fresh` at a parameter's first."""
+    def scalar_start(self, name: str, group: dict[str, Any]) -> float:
+        """The value that a 0-d number of the state starts with."""
+        return 0.0
+
+    def constants(
+        self, group: dict[str, Any], step: float, fresh: bool, *more: float
+    ) -> tuple[float, ...]:
+        """The numbers that the kernel takes at this step; `fresh` at a parameter's first.
+
+        `more`: the state's 0-d numbers besides "step".
+        """
         raise NotImplementedError
+
+    def finish(self, group: dict[str, Any], scalars: dict[str, Any], chosen: Any) -> None:
+        """Change the state's 0-d numbers after a step: `scalars[name][chosen]`, in place."""
 
     def kernel(
         self,
@@ -172,72 +152,36 @@ class Optimizer:
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:
-        names = self.slots(group)
-        plans, state, counted = self._plans, self.state, self.counted
-        known: Any = None
-        numbers: list[Any] = []
-        for p in group["params"]:
-            grad = p.grad
-            if grad is None:
-                continue
-            array, g = p.array, grad.array
-            if g.shape != array.shape:
-                raise RuntimeError(
-                    f"the gradient of a parameter of shape {list(array.shape)} has shape "
-                    f"{list(g.shape)}; a parameter's shape must not change between backward and "
-                    "step"
-                )
-            step, fresh, held = 0.0, False, []
-            if names or counted:
-                own = state[p]
-                fresh = any(own.get(name) is None for name in names) or (
-                    counted and "step" not in own
-                )
-                if fresh:
-                    self._begin(own, array, names, group)
-                if counted:
-                    count = own["step"].array
-                    count += 1
-                    step = float(count)
-                held = [own[name].array for name in names]
-            plan = plans.get(p)
-            if plan is None or not plan.fits(array, held):
-                plan = plans[p] = _Plan(array, held, self._scratch_for)
-            key = (step, fresh, array.dtype)
-            if key != known:  # nearly always the same for a whole group
-                known = key
-                real = plan.blocks[0][1].dtype
-                values = self.constants(group, step, fresh)
-                numbers = [plan.space.asarray(value, real) for value in values]
-            if array.dtype.kind == "c":
-                g = _real(plan.space.ascontiguousarray(g))
-            if plan.flat:
-                g = g.reshape(-1)
-            for part, values, slots, scratch in plan.blocks:
-                self.kernel(
-                    plan.space, group, values, g if part is None else g[part], slots, scratch,
-                    numbers,
-                )  # fmt: skip
-            mark_written(p)
+        """Update one group; an optimizer that is not elementwise defines its own."""
+        params = group["params"]
+        grads = [p.grad for p in params]
+        if len(set(params)) == len(params):
+            self._plan_for(group, [g is not None for g in grads]).step(grads)
+            return
+        for i, g in enumerate(grads):  # a parameter that appears twice: one after the other
+            wanted = [at == i and g is not None for at in range(len(grads))]
+            Plan(self, group, wanted, BLOCK).step([g if has else None for has in wanted])
 
-    def _begin(
-        self, own: dict[str, Any], array: Any, names: tuple[str, ...], group: dict[str, Any]
-    ) -> None:
-        xp = namespace(array)
-        if self.counted and "step" not in own:
-            own["step"] = wrap(np.zeros((), np.float32))
-        for name in names:
-            if own.get(name) is None:
-                own[name] = wrap(xp.full_like(array, self.start(name, group)))
+    @property
+    def elementwise(self) -> bool:
+        """Whether a step is what `kernel` does, and nothing else."""
+        kind = type(self)
+        return kind.step is Optimizer.step and kind._update is Optimizer._update
 
-    def _scratch_for(self, like: Any, size: int) -> list[Any]:
-        key = (str(array_device(like)), like.dtype)
-        held = self._scratch.get(key)
-        if held is None or held[0].size < size:
-            # plans made earlier keep the smaller arrays they have
-            xp = namespace(like)
-            held = self._scratch[key] = [xp.empty(size, like.dtype), xp.empty(size, like.dtype)]
-        return [one[:size] for one in held]
+    def _plan_for(self, group: dict[str, Any], wanted: Sequence[bool]) -> Plan:
+        """The group's plan, made anew when it has no place for what is wanted."""
+        plan = self._plans.get(id(group))
+        if plan is None or plan.group is not group or not plan.fits() or not plan.holds(wanted):
+            plan = self._plans[id(group)] = Plan(self, group, wanted, BLOCK)
+        return plan
+
+    def prepare(self, parameters: Iterable[Tensor] | None = None) -> Prepared:
+        """Get ready for steps whose gradients are written straight into the optimizer's memory.
+
+        `parameters` are those that get a gradient at every step; default: all that require one.
+        See `Prepared`. Raises RuntimeError for an optimizer whose step needs a closure.
+        """
+        return Prepared(self, parameters)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
@@ -355,8 +299,10 @@ class Optimizer:
         for group in self.param_groups:
             group["params"] = [p for p in group["params"] if p not in wanted]
         for p in wanted:
-            self.state.pop(p, None)
-            self._plans.pop(p, None)
+            own = self.state.pop(p, None) or {}
+            for value in own.values():  # out of the flat buffers, which need not outlive the step
+                if isinstance(value, Tensor) and value.array.base is not None:
+                    value.array = value.array.copy()
         return tuple(taken)
 
     def restore_params(self, taken: Iterable[Taken]) -> None:

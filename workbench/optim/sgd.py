@@ -63,7 +63,9 @@ class SGD(Optimizer):
         """The state arrays of this group's settings."""
         return ("momentum_buffer",) if group["momentum"] else ()
 
-    def constants(self, group: dict[str, Any], step: float, fresh: bool) -> tuple[float, ...]:
+    def constants(
+        self, group: dict[str, Any], step: float, fresh: bool, *more: float
+    ) -> tuple[float, ...]:
         """The kernel's numbers at this step."""
         share = 1.0 if fresh else 1 - group["dampening"]
         return (number(group["lr"]), group["momentum"], share, group["weight_decay"])

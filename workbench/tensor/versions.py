@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 tick = itertools.count(1).__next__
@@ -43,6 +44,21 @@ def mark_array(array: Any) -> None:
     else:
         entry[1] = last_write
         entry[2] += 1
+
+
+def mark_owners(owners: Sequence[Any]) -> None:
+    """Note that the memory of many arrays, each its own `owner`, was just written."""
+    global last_write
+    when = last_write = tick()
+    for held in owners:
+        entry = _writes.get(id(held))
+        if entry is None:
+            key = id(held)
+            ref = weakref.ref(held, lambda _, key=key: _writes.pop(key, None))
+            _writes[key] = [ref, when, 1]
+        else:
+            entry[1] = when
+            entry[2] += 1
 
 
 def version(array: Any) -> int:
