@@ -232,7 +232,7 @@ def test_the_functions_behind_the_layers(kind):
     agree(ours, theirs, got, want, (x, y))
 
 
-# -- sequences of different lengths ------------------------------------------------------------------
+# -- sequences of different lengths -------------------------------------------------------------
 
 SEQUENCES = [np.arange(n * 2.0).reshape(n, 2) for n in (4, 1, 3)]
 CALLS = {
@@ -269,7 +269,7 @@ def test_sequences_agree_with_torch(name):
 
 def test_a_packed_sequence_is_a_tuple_that_moves():
     packed = wb.nn.utils.rnn.pack_sequence([wb.ones(3, 2), wb.ones(1, 2)])
-    data, sizes, order, back = packed
+    _, sizes, order, back = packed
     assert (order, back) == (None, None)
     assert sizes.tolist() == [2, 1, 1]
     assert packed.double().data.dtype is wb.float64

@@ -4,21 +4,29 @@ from typing import TYPE_CHECKING, Any
 
 from . import (
     activation,
+    attention,
     cells,
     containers,
     conv,
     distance,
     dropout,
     embedding,
+    fold,
     functional,
     init,
     linear,
     loss,
     loss_margins,
+    multihead,
     norm,
+    padding,
+    pixelshuffle,
     pooling,
     recurrent,
     shape,
+    transformer,
+    unpooling,
+    upsampling,
     utils,
 )
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -26,8 +34,8 @@ from .module import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 _FAMILIES = (
-    activation, cells, conv, distance, dropout, embedding, linear, loss, loss_margins, norm,
-    pooling, recurrent, shape,
+    activation, cells, conv, distance, dropout, embedding, fold, linear, loss, loss_margins, norm,
+    multihead, padding, pixelshuffle, pooling, recurrent, transformer, shape, unpooling, upsampling,
 )  # fmt: skip
 _layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}
 globals().update(_layers)
@@ -47,6 +55,7 @@ __all__ = [
     "Sequential",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "attention",
     "functional",
     "init",
     "utils",

@@ -29,6 +29,7 @@ class RNNCellBase(Module):
     weight_hh: Parameter
     bias_ih: Parameter | None
     bias_hh: Parameter | None
+    nonlinearity: str
 
     def __init__(
         self,
@@ -78,12 +79,11 @@ class RNNCellBase(Module):
         if array.ndim not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, got {array.ndim}D instead")
         batched = array.ndim == 2
-        if not batched:
-            input = input.unsqueeze(0)
+        x = input if batched else input.unsqueeze(0)
         if states is None:
-            shape = (input.array.shape[0], self.hidden_size)
+            shape = (x.array.shape[0], self.hidden_size)
             zeros = wrap(namespace(array).zeros(shape, array.dtype))
-            return input, (zeros,) * count, batched
+            return x, (zeros,) * count, batched
         for i, state in enumerate(states):
             if state.array.ndim not in (1, 2):
                 what = f"hx[{i}]" if count > 1 else "hidden"
@@ -92,7 +92,7 @@ class RNNCellBase(Module):
                 )
         if not batched:
             states = tuple(s.unsqueeze(0) if s.array.ndim == 1 else s for s in states)
-        return input, states, batched
+        return x, states, batched
 
     def _weights(self) -> tuple[Any, ...]:
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
@@ -120,8 +120,8 @@ class RNNCell(RNNCellBase):
         """
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        input, states, batched = self._prepared(input, None if hx is None else (hx,), 1)
-        out = _op[f"rnn_{self.nonlinearity}_cell"](input, states[0], *self._weights())
+        x, states, batched = self._prepared(input, None if hx is None else (hx,), 1)
+        out = _op[f"rnn_{self.nonlinearity}_cell"](x, states[0], *self._weights())
         return out if batched else out.squeeze(0)
 
 
@@ -143,8 +143,8 @@ class GRUCell(RNNCellBase):
 
         Raises ValueError or RuntimeError for shapes that do not fit.
         """
-        input, states, batched = self._prepared(input, None if hx is None else (hx,), 1)
-        out = _op["gru_cell"](input, states[0], *self._weights())
+        x, states, batched = self._prepared(input, None if hx is None else (hx,), 1)
+        out = _op["gru_cell"](x, states[0], *self._weights())
         return out if batched else out.squeeze(0)
 
 
@@ -168,6 +168,6 @@ class LSTMCell(RNNCellBase):
 
         Raises ValueError or RuntimeError for shapes that do not fit.
         """
-        input, states, batched = self._prepared(input, None if hx is None else tuple(hx), 2)
-        h, c = _op["lstm_cell"](input, states, *self._weights())
+        x, states, batched = self._prepared(input, None if hx is None else tuple(hx), 2)
+        h, c = _op["lstm_cell"](x, states, *self._weights())
         return (h, c) if batched else (h.squeeze(0), c.squeeze(0))

@@ -222,22 +222,21 @@ class RNNBase(Module):
                 f"{self._title()}: Expected input to be 2D or 3D, got {array.ndim}D instead"
             )
         batched = array.ndim == 3
-        if not batched:
-            input = input.unsqueeze(0 if self.batch_first else 1)
+        x = input if batched else input.unsqueeze(0 if self.batch_first else 1)
         if hx is not None:
             self._refuse_dimensions(hx, array.ndim)
             if not batched:
                 hx = self._hidden(tuple(s.unsqueeze(1) for s in self._states(hx)))
         if hx is None:
-            self.check_input(input, None)
-            hx = self._zeros(array, self.get_expected_hidden_size(input, None)[1])
+            self.check_input(x, None)
+            hx = self._zeros(array, self.get_expected_hidden_size(x, None)[1])
         else:
-            self.check_forward_args(input, hx, None)
+            self.check_forward_args(x, hx, None)
         if array.shape[1 if self.batch_first and batched else 0] == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         if self.batch_first:
-            input = input.transpose(0, 1)
-        out, *ends = run_layers(self.mode.lower(), input, self._states(hx), *self._settings())
+            x = x.transpose(0, 1)
+        out, *ends = run_layers(self.mode.lower(), x, self._states(hx), *self._settings())
         if self.batch_first:
             out = out.transpose(0, 1)
         if not batched:

@@ -18,8 +18,8 @@ import numpy as np
 from workbench.arrays import random
 
 from .declare import op
-from .shape import sum_to
 from .samples import Sample
+from .shape import sum_to
 
 BLOCK = 1 << 18  # scores worked on at a time: they stay in the second-level cache
 WHOLE = 1 << 20  # up to so many scores are kept for the backward pass
@@ -44,9 +44,10 @@ def _triangle(rows, columns, start):
     return np.tri(rows, columns, start, dtype=np.float32)
 
 
-def _allowed(xp, mask, rows, columns, start, is_causal, dtype):
+def _allowed(xp, mask, shape, start, is_causal, dtype):
     """What E is multiplied by, or None: 0 where attention is forbidden."""
     if is_causal:
+        *_, rows, columns = shape
         if start >= columns - 1:
             return None  # every row sees all columns
         return xp.asarray(_triangle(rows, columns, start).astype(dtype, copy=False))
@@ -60,7 +61,7 @@ def _exponentials(xp, scores, mask, start, is_causal):
     dtype = scores.dtype
     if mask is not None and mask.dtype.kind != "b":
         scores += mask
-    allowed = _allowed(xp, mask, *scores.shape[-2:], start, is_causal, dtype)
+    allowed = _allowed(xp, mask, scores.shape, start, is_causal, dtype)
     shift = None
     reach = math.log(float(np.finfo(dtype).max)) / 2.2
     if not (scores.max() < reach and scores.min() > -reach):
@@ -265,7 +266,7 @@ def _check(query, key, value):
     method=False,
     oracle=False,
     returns=("query_grad", "key_grad", "value_grad", "mask_grad"),
-    samples=lambda make: _backward_samples(make),
+    samples=lambda make: _backward_samples(make),  # noqa: PLW0108 - below
 )
 def attention_backward(
     xp,
@@ -291,8 +292,6 @@ def attention_backward(
     """
     kind = query.dtype
     g, q, k, v, o, m = (_single(x) for x in (grad, query, key, value, out, mask))
-    lead = tuple(inverse.shape[:-2])
-    rows, columns, count = query.shape[-2], key.shape[-2], math.prod(lead)
     g = g * inverse
     # of every row: Σ dO O / Σ E, to be subtracted from dP / Σ E
     level = (g * o).sum(axis=-1, keepdims=True)
@@ -350,7 +349,7 @@ def _backward_in_blocks(
             weights += part
         weights -= shift[of, row]
         xp.exp(weights, out=weights)
-        allowed = _allowed(xp, part, *weights.shape[-2:], row.start, is_causal, weights.dtype)
+        allowed = _allowed(xp, part, weights.shape, row.start, is_causal, weights.dtype)
         if allowed is not None:
             weights[...] = xp.where(allowed > 0, weights, weights.dtype.type(0))
         here = g[of, row]

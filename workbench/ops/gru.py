@@ -115,7 +115,7 @@ def gru_layer(xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False,
     method=False,
     oracle=False,
     returns=("input_grad", "h0_grad", "w_ih_grad", "w_hh_grad", "b_ih_grad", "b_hh_grad"),
-    samples=lambda make: _backward_samples(make),
+    samples=lambda make: _backward_samples(make),  # noqa: PLW0108 - below
 )
 def gru_layer_backward(
     xp,

@@ -136,7 +136,7 @@ def lstm_layer(
     returns=(
         "input_grad", "h0_grad", "c0_grad", "w_ih_grad", "w_hh_grad", "bias_grad", "w_hr_grad",
     ),
-    samples=lambda make: _backward_samples(make),
+    samples=lambda make: _backward_samples(make),  # noqa: PLW0108 - below
 )  # fmt: skip
 def lstm_layer_backward(
     xp,

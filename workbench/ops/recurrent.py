@@ -171,7 +171,7 @@ def check_layer(name, factor, input, h0, w_ih, w_hh):
         )
 
 
-# -- the same, step by step, on recorded tensors ----------------------------------------------------
+# -- the same, step by step, on recorded tensors -----------------------------------------------
 
 
 class Walk:
@@ -242,7 +242,7 @@ def plus(a, b):
     return b if a is None else a if b is None else a + b
 
 
-# -- the plain RNN ----------------------------------------------------------------------------------
+# -- the plain RNN -----------------------------------------------------------------------------
 
 
 def layer_samples(factor, cell=False, proj=False):
@@ -262,7 +262,7 @@ def layer_samples(factor, cell=False, proj=False):
             weights += [make(factor * h), make(factor * h)] if bias else [None, None]
             if p != h:
                 weights.append(make(p, h))
-            settings = {"reverse": reverse} if reverse else {}
+            settings: dict = {"reverse": reverse} if reverse else {}
             if ends is not None:
                 settings["batch_sizes"] = ends
             yield Sample(make(steps, batch, i), *states, *weights, **settings)
@@ -277,7 +277,7 @@ def layer_oracle(name, count):
         states, weights = rest[:count], [w for w in rest[count:] if w is not None]
         call = getattr(torch._VF, settings.get("nonlinearity", name))
         bias = len(weights) > 3
-        states = [s[None] for s in states]
+        states = tuple(s[None] for s in states)
         if batch_sizes is None:
             x = input.flip(0) if reverse else input
             out, *ends = call(x, tuple(states) if count > 1 else states[0], weights, bias, 1, 0.0,
@@ -288,7 +288,7 @@ def layer_oracle(name, count):
         lengths = [sum(n > b for n in batch_sizes) for b in range(input.shape[1])]
         packed = torch.nn.utils.rnn.pack_padded_sequence(input, lengths)
         if reverse:
-            states, weights = [torch.cat([s, s]) for s in states], weights * 2
+            states, weights = tuple(torch.cat([s, s]) for s in states), weights * 2
         given = tuple(states) if count > 1 else states[0]
         data, *ends = call(packed.data, packed.batch_sizes, given, weights, bias, 1, 0.0, False,
                            reverse)  # fmt: skip
@@ -304,8 +304,7 @@ _RNN = "rnn_layer"
 
 
 def _rnn_samples(make):
-    for sample in layer_samples(1)(make):
-        yield sample
+    yield from layer_samples(1)(make)
     relu = next(iter(layer_samples(1)(make)))
     yield Sample(*relu.args, nonlinearity="rnn_relu")
 
@@ -373,7 +372,7 @@ def rnn_layer(
     method=False,
     oracle=False,
     returns=("input_grad", "h0_grad", "w_ih_grad", "w_hh_grad", "bias_grad"),
-    samples=lambda make: _rnn_backward_samples(make),
+    samples=lambda make: _rnn_backward_samples(make),  # noqa: PLW0108 - below
 )
 def rnn_layer_backward(
     xp,

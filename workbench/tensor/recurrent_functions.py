@@ -19,7 +19,7 @@ _LAYERS = {"lstm": "lstm_layer", "gru": "gru_layer", "rnn_tanh": "rnn_layer",
 def run_layers(
     kind: str,
     input: Tensor,
-    hx: Sequence[Tensor],
+    hx: Sequence[Any],
     params: Sequence[Tensor],
     has_biases: bool,
     num_layers: int,
@@ -43,6 +43,7 @@ def run_layers(
     settings = {"nonlinearity": kind} if kind.startswith("rnn") else {}
     ends: list[list[Tensor]] = [[] for _ in hx]
     single = num_layers * ways == 1
+    x = input
     for layer in range(num_layers):
         parts = []
         for way in range(ways):
@@ -52,18 +53,18 @@ def run_layers(
                 weights[2:2] = [None, None]  # type: ignore[list-item]
             states = [state.reshape(state.array.shape[1:]) if single else state[k] for state in hx]
             out, *last = step(
-                input, *states, *weights, reverse=bool(way), batch_sizes=batch_sizes, **settings
+                x, *states, *weights, reverse=bool(way), batch_sizes=batch_sizes, **settings
             )
             parts.append(out)
             for held, state in zip(ends, last, strict=True):
                 held.append(state)
-        input = parts[0] if ways == 1 else raw("cat")(parts, 2)
+        x = parts[0] if ways == 1 else raw("cat")(parts, 2)
         if dropout and train and layer < num_layers - 1:
-            input = raw("native_dropout")(input, dropout)
-    return input, *(e[0].unsqueeze(0) if single else raw("stack")(e, 0) for e in ends)
+            x = raw("native_dropout")(x, dropout)
+    return x, *(e[0].unsqueeze(0) if single else raw("stack")(e, 0) for e in ends)
 
 
-def spread(data: Tensor, batch_sizes: Sequence[int]) -> Tensor:
+def spread(data: Any, batch_sizes: Any) -> Tensor:
     """Packed rows (N, *) as (T, B, *); what stands where sequences have ended is of no meaning."""
     sizes = np.asarray(batch_sizes)
     steps, batch = len(sizes), int(sizes[0])
@@ -77,7 +78,7 @@ def spread(data: Tensor, batch_sizes: Sequence[int]) -> Tensor:
     return found.reshape(steps, batch, *rest)
 
 
-def gathered(padded: Tensor, batch_sizes: Sequence[int]) -> Tensor:
+def gathered(padded: Any, batch_sizes: Any) -> Tensor:
     """The rows of (T, B, *) that belong to a sequence, step by step, as (N, *)."""
     sizes = np.asarray(batch_sizes)
     steps, batch, *rest = padded.array.shape
@@ -89,13 +90,13 @@ def gathered(padded: Tensor, batch_sizes: Sequence[int]) -> Tensor:
 
 
 def run_packed(
-    kind: str, data: Tensor, batch_sizes: Any, hx: Sequence[Tensor], *settings: Any
+    kind: str, data: Tensor, batch_sizes: Any, hx: Sequence[Tensor], params: Any, *settings: Any
 ) -> tuple[Tensor, ...]:
     """`run_layers` over packed rows (N, I)."""
     sizes = tuple(int(n) for n in to_numpy(getattr(batch_sizes, "array", np.array(batch_sizes))))
     even = sizes[-1] == sizes[0]
-    out, *ends = run_layers(kind, spread(data, sizes), hx, *settings,
-                            batch_sizes=None if even else sizes)  # fmt: skip
+    call: Any = run_layers
+    out, *ends = call(kind, spread(data, sizes), hx, params, *settings, None if even else sizes)
     return gathered(out, sizes), *ends
 
 
@@ -103,7 +104,7 @@ def _public(kind: str, doc: str) -> Any:
     def call(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         names = ["input", "hx", "params", "has_biases", "num_layers", "dropout", "train",
                  "bidirectional", "batch_first"]  # fmt: skip
-        packed = "batch_sizes" in kwargs or len(args) > 3 and isinstance(args[3], (tuple, list))
+        packed = "batch_sizes" in kwargs or (len(args) > 3 and isinstance(args[3], (tuple, list)))
         if packed:
             names = ["data", "batch_sizes", *names[1:-1]]
         given = dict(zip(names, args, strict=False)) | kwargs
@@ -115,10 +116,10 @@ def _public(kind: str, doc: str) -> Any:
         rest = [given[n] for n in names[2 + packed : -1 if not packed else None]]
         if packed:
             return run_packed(kind, given["data"], given["batch_sizes"], hx, *rest)
-        input = given["input"]
+        x = given["input"]
         if given["batch_first"]:
-            input = input.transpose(0, 1)
-        out, *ends = run_layers(kind, input, hx, *rest)
+            x = x.transpose(0, 1)
+        out, *ends = run_layers(kind, x, hx, *rest)
         return (out.transpose(0, 1) if given["batch_first"] else out), *ends
 
     call.__name__ = call.__qualname__ = kind

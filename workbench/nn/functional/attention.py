@@ -53,7 +53,7 @@ def scaled_dot_product_attention(
                 "scaled_dot_product_attention: Explicit attn_mask should not be set when "
                 "is_causal=True"
             )
-        attn_mask = _mask(attn_mask, q, k, v)
+        attn_mask = _mask(attn_mask, q, k, (q,) if enable_gqa else (q, k, v))
     if scale is None:
         scale = 1 / math.sqrt(max(q.shape[-1], 1)) if q.ndim else 1.0
     if enable_gqa:
@@ -82,7 +82,7 @@ def _same_dtype(q: Any, k: Any, v: Any) -> None:
         )
 
 
-def _mask(attn_mask: Tensor, q: Any, k: Any, v: Any) -> Tensor:
+def _mask(attn_mask: Tensor, q: Any, k: Any, operands: tuple[Any, ...]) -> Tensor:
     """The mask in a dtype that can be added, of a shape that broadcasts to the scores."""
     if not isinstance(attn_mask, Tensor):
         raise TypeError(
@@ -95,8 +95,8 @@ def _mask(attn_mask: Tensor, q: Any, k: Any, v: Any) -> Tensor:
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
             f"attn_mask.dtype: {_name(array)} and query.dtype: {_name(q)} instead."
         )
-    if min(q.ndim, k.ndim, v.ndim) >= 2:
-        lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    if min(x.ndim for x in (*operands, k)) >= 2:
+        lead = np.broadcast_shapes(*(x.shape[:-2] for x in operands))
         scores = (*lead, q.shape[-2], k.shape[-2])
         try:
             fits = np.broadcast_shapes(array.shape, scores) == scores

@@ -143,9 +143,8 @@ def pack_padded_sequence(
     if not enforce_sorted:
         order = np.argsort(-sizes, kind="stable")
         sizes = sizes[order]
-    if batch_first:
-        input = input.transpose(0, 1)
-    shape = input.array.shape
+    x: Any = input.transpose(0, 1) if batch_first else input
+    shape = x.array.shape
     if len(shape) < 2:
         raise IndexError(
             f"pack_padded_sequence(): wants (T, B, *), got {list(shape)} (Dimension out of range)"
@@ -175,11 +174,11 @@ def pack_padded_sequence(
     places = None
     if order is not None:
         places = wrap(namespace(input.array).asarray(order))
-        input = input.index_select(1, places)
+        x = x.index_select(1, places)
     alive = (sizes[None, :] > np.arange(sizes[0])[:, None]).sum(axis=1).astype(np.int64)
     if sizes[0] < shape[0]:
-        input = input[: int(sizes[0])]
-    return PackedSequence(gathered(input, alive), wrap(alive), places)
+        x = x[: int(sizes[0])]
+    return PackedSequence(gathered(x, alive), wrap(alive), places)
 
 
 def pad_packed_sequence(
