@@ -136,6 +136,8 @@ def tensor(
     Raises ValueError for ragged lists and TypeError for data that is not numeric.
     """
     array = as_array(data, None if dtype is None else as_dtype(dtype))
+    if device is None and isinstance(data, Tensor):
+        device = data.device  # a copy stays where the data are
     return finish(_placed(array, device), requires_grad)
 
 

@@ -247,7 +247,8 @@ class Exchange:
                 stacklevel=2,
             )
         array = to_numpy(self.array)
-        return _rebuild, (type(self), array, self.edge is not None, self.__dict__)
+        made = (type(self), array, self.edge is not None, self.__dict__)
+        return _rebuild, made if type(self.array) is np.ndarray else (*made, str(self.device))
 
 
 def _copied(array: Any, memo: dict[int, Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import array_device, device, dtype, dtype_of, namespace
+from workbench.arrays import array_device, device, dtype, dtype_of, move, namespace
 
 from . import backward as engine
 from . import versions
@@ -313,9 +313,11 @@ class Tensor(Exchange):
         add_hook(self.edge, keep)
 
 
-def _rebuild(cls: type[Tensor], array: np.ndarray, needs_grad: bool, extra: dict) -> Tensor:
+def _rebuild(
+    cls: type[Tensor], array: np.ndarray, needs_grad: bool, extra: dict, where: str = "cpu"
+) -> Tensor:
     made = _new(cls)
-    made.array = array
+    made.array = array if where == "cpu" else move(array, device(where))
     made.edge = LEAF if needs_grad else None
     made.__dict__.update(extra)
     return made

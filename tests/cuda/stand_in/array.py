@@ -256,10 +256,14 @@ class ndarray:
         return found(*args, **kwargs)
 
 
-def _root(host: np.ndarray) -> np.ndarray:
-    while isinstance(host.base, np.ndarray):
-        host = host.base
-    return host
+def _looks_into(host: np.ndarray, source: np.ndarray) -> bool:
+    """Whether `host` is a view of the memory of `source` (also when it has no elements)."""
+    root, other = host, source
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    while isinstance(other.base, np.ndarray):
+        other = other.base
+    return root is other or np.may_share_memory(host, source)
 
 
 def made(host: Any, *sources: Any) -> ndarray:
@@ -267,7 +271,7 @@ def made(host: Any, *sources: Any) -> ndarray:
     host = host if isinstance(host, np.ndarray) else np.asarray(host)
     new = object.__new__(ndarray)
     for source in sources:
-        if isinstance(source, ndarray) and _root(host) is _root(source._host):
+        if isinstance(source, ndarray) and _looks_into(host, source._host):
             host = host.view()
             if not host.flags.writeable and 0 not in host.strides:
                 host.flags.writeable = True  # CuPy protects no view

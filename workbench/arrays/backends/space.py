@@ -103,7 +103,7 @@ class Space:
         **options: Any,
     ) -> Any:  # fmt: skip
         if where is not None:
-            neutral = _NEUTRAL[name] if initial is None else initial
+            neutral = initial if _NEUTRAL[name] is None else _NEUTRAL[name]
             if neutral is None:
                 raise ValueError(f"{name} with a where mask needs an initial value")
             # in the array's own dtype, so that a Python number does not widen it
