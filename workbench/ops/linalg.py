@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .declare import op
@@ -57,7 +59,7 @@ def matmul(xp, input, other, /):
             f"second's rows ({inner})"
         )
     try:
-        return xp.matmul(input, other)
+        return _product(xp, input, other)
     except ValueError:
         raise RuntimeError(
             f"matmul(): the leading dimensions of {tuple(input.shape)} and {tuple(other.shape)} do "
@@ -136,10 +138,19 @@ def linear(xp, input, weight, bias=None, /):
             f"{_show(weight.shape[::-1])}): linear() got input of shape {tuple(input.shape)} and "
             f"wants (*, {weight.shape[-1]})"
         )
-    out = xp.matmul(input, weight.T)
+    out = _product(xp, input, weight.T)
     if bias is not None:
         out += bias
     return out
+
+
+def _product(xp, x, matrix):
+    """x @ matrix, with the leading dimensions of `x` as rows of one product."""
+    if x.ndim < 3 or matrix.ndim != 2:
+        return xp.matmul(x, matrix)
+    rows = math.prod(x.shape[:-1])
+    out = xp.matmul(x.reshape(rows, x.shape[-1]), matrix)
+    return out.reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def _linear_weight(F, g, input):
