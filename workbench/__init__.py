@@ -35,6 +35,7 @@ from .arrays.dtypes import (
 )  # fmt: skip
 from .arrays.dtypes import bool_ as _bool
 from .arrays.dtypes import promote as promote_types
+from .arrays.memory import keep_memory
 from .arrays.random import Generator, default_generator, manual_seed
 from .tensor import FUNCTIONS as _FUNCTIONS
 from .tensor import (
@@ -64,10 +65,14 @@ _LAZY = {
     "data": ("workbench.data", None),
     "utils": ("workbench.utils", None),
     "func": ("workbench.func", None),
+    "serialization": ("workbench.serialization", None),
+    "save": ("workbench.serialization", "save"),
+    "load": ("workbench.serialization", "load"),
     "vmap": ("workbench.func", "vmap"),
     "is_anomaly_enabled": ("workbench.tensor.anomaly", "is_anomaly_enabled"),
     "is_anomaly_check_nan_enabled": ("workbench.tensor.anomaly", "is_anomaly_check_nan_enabled"),
     "compile": ("workbench.tensor.capture.compiled", "compile"),
+    "profiler": ("workbench.profiler", None),
     "network": ("workbench.network", None),
     "training": ("workbench.training", None),
     "plots": ("workbench.plots", None),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import move, namespace, on_cuda
+from workbench.arrays import memory, move, namespace, on_cuda
 
 from . import node as nodes
 from . import versions
@@ -333,6 +333,8 @@ def backward(
     `inputs` restricts the leaves that receive. Raises RuntimeError when a tensor needs no
     gradient, when a gradient's shape is wrong, or when the graph was freed or written over.
     """
+    if not memory.settled:
+        memory.settle()
     tensors = _as_tuple(tensors)
     grads = (None,) * len(tensors) if grad_tensors is None else _as_tuple(grad_tensors)
     if len(grads) != len(tensors):
