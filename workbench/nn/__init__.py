@@ -1,6 +1,7 @@
 """Layers: torch.nn's classes, `nn.functional`, `nn.init` and `nn.utils`."""
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import Any
 
 from . import (
     activation,
@@ -39,9 +40,12 @@ _FAMILIES = (
 )  # fmt: skip
 _layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}
 globals().update(_layers)
-if TYPE_CHECKING:  # the layers' names are found above, not written out
 
-    def __getattr__(name: str) -> Any: ...
+
+def __getattr__(name: str) -> Any:  # type checkers learn of the layers' names here too
+    if name == "modules":
+        return importlib.import_module(f"{__name__}.modules")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
