@@ -7,6 +7,8 @@ by comparing (a byte per element, a few planes at a time), so that the forward k
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .declare import op
@@ -122,7 +124,7 @@ def _declare(dims):
     def taps_samples(gathered):
         def samples(make):
             source = make.distinct(2, 1, *SHAPES[dims])
-            settings = ((3, 2, 2)[:dims], 2, 1, 1, False)
+            settings: tuple[Any, ...] = ((3, 2, 2)[:dims], 2, 1, 1, False)
             many = source.shape if gathered else shape(source.shape, *settings)
             yield Sample(make(*many), source, *settings)
             settings = (2, 2, 0, 1, True)
@@ -163,7 +165,7 @@ def _declare(dims):
         namespace="nn.functional",
         samples=_samples(dims),
     )(max_pool)
-    hidden = {"function": False, "method": False, "oracle": False}
+    hidden: dict[str, Any] = {"function": False, "method": False, "oracle": False}
     put = op(shape=lambda source: source, samples=taps_samples(False), **hidden)(unpool)
     get = op(shape=source_shape, samples=taps_samples(True), **hidden)(picked)
 

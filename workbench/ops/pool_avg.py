@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -94,71 +95,71 @@ def _declare(dims):
         share = divided(xp, x, _divisor(xp, w, x.dtype, include, override), x is not g)
         return _shares(xp, share, w, shape, g.dtype)
 
+    def line_pool(
+        xp, input, /, kernel_size, stride=None, padding=0, ceil_mode=False,
+        count_include_pad=True,
+    ):  # fmt: skip
+        return pooled(xp, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+    def line_unpool(
+        xp, input, /, shape, kernel_size, stride, padding, ceil_mode, count_include_pad
+    ):
+        return spread(
+            xp, input, shape, kernel_size, stride, padding, ceil_mode, count_include_pad, None
+        )
+
+    def line_rule(F, g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
+        return F.avg_unpool1d(
+            g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad
+        )
+
+    def line_unrule(F, g, kernel_size, stride, padding, ceil_mode, count_include_pad):
+        return F.avg_pool1d(g, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+    def pool(
+        xp, input, /, kernel_size, stride=None, padding=0, ceil_mode=False,
+        count_include_pad=True, divisor_override=None,
+    ):  # fmt: skip
+        return pooled(
+            xp, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+            divisor_override,
+        )  # fmt: skip
+
+    def unpool(
+        xp, input, /, shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
+        divisor_override,
+    ):  # fmt: skip
+        return spread(
+            xp, input, shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
+            divisor_override,
+        )  # fmt: skip
+
+    def rule(
+        F, g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
+        divisor_override,
+    ):  # fmt: skip
+        return getattr(F, f"avg_unpool{dims}d")(
+            g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
+            divisor_override,
+        )  # fmt: skip
+
+    def unrule(F, g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+        return getattr(F, name)(
+            g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        )
+
+    made_of: Any = (pool, unpool, rule, unrule)
     if dims == 1:
-
-        def pool(
-            xp, input, /, kernel_size, stride=None, padding=0, ceil_mode=False,
-            count_include_pad=True,
-        ):  # fmt: skip
-            return pooled(
-                xp, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None
-            )
-
-        def unpool(xp, input, /, shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
-            return spread(
-                xp, input, shape, kernel_size, stride, padding, ceil_mode, count_include_pad, None
-            )
-
-        def rule(F, g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
-            return F.avg_unpool1d(
-                g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad
-            )
-
-        def unrule(F, g, kernel_size, stride, padding, ceil_mode, count_include_pad):
-            return F.avg_pool1d(g, kernel_size, stride, padding, ceil_mode, count_include_pad)
-
-    else:
-
-        def pool(
-            xp, input, /, kernel_size, stride=None, padding=0, ceil_mode=False,
-            count_include_pad=True, divisor_override=None,
-        ):  # fmt: skip
-            return pooled(
-                xp, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                divisor_override,
-            )  # fmt: skip
-
-        def unpool(
-            xp, input, /, shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-            divisor_override,
-        ):  # fmt: skip
-            return spread(
-                xp, input, shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                divisor_override,
-            )  # fmt: skip
-
-        def rule(
-            F, g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-            divisor_override,
-        ):  # fmt: skip
-            return getattr(F, f"avg_unpool{dims}d")(
-                g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                divisor_override,
-            )  # fmt: skip
-
-        def unrule(
-            F, g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-        ):
-            return getattr(F, name)(
-                g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-            )
-
-    pool.__name__, unpool.__name__ = name, f"avg_unpool{dims}d"
-    pool.__doc__ = (
+        made_of = (line_pool, line_unpool, line_rule, line_unrule)
+    forward, backward, rule_, unrule_ = made_of
+    forward.__name__, backward.__name__ = name, f"avg_unpool{dims}d"
+    forward.__doc__ = (
         f"The mean of each window of {_DRAWING[dims]}, N left out or not.\n\n"
         "Raises RuntimeError when the windows do not fit."
     )
-    unpool.__doc__ = f"The adjoint of {name}: each window's value spread evenly over its elements."
+    backward.__doc__ = (
+        f"The adjoint of {name}: each window's value spread evenly over its elements."
+    )
     more = () if dims == 1 else (4,)
 
     def samples(make):
@@ -187,12 +188,12 @@ def _declare(dims):
         shape=shape,
         namespace="nn.functional",
         samples=samples,
-    )(pool)
+    )(forward)
     back = op(shape=shape_setting, function=False, method=False, oracle=False, samples=unsamples)(
-        unpool
+        backward
     )
-    made.vjp(input=rule)
-    back.vjp(input=unrule)
+    made.vjp(input=rule_)
+    back.vjp(input=unrule_)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -84,11 +85,11 @@ def _declare(dims):
             corner.append(start.reshape((len(x), *lone[0], -1, *lone[1])))
         plane = xp.arange(len(x)).reshape((-1,) + (1,) * dims)
         best = xp.full((len(x), *sizes), lowest(x.dtype), x.dtype)
-        found = None
+        found: Any = None
         for offset in itertools.product(*(range(k) for k in kernel)):
             where = [c + o for c, o in zip(corner, offset, strict=True)]
             values = x[(plane, *where)]
-            place = where[0]
+            place: Any = where[0]
             for w, n in zip(where[1:], input.shape[-dims + 1 :], strict=True):
                 place = place * n + w
             if found is None:
