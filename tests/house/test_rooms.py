@@ -19,7 +19,9 @@ ROOMS = (
 )  # fmt: skip
 
 # torch's module paths, as thin names over the rooms: (what they may reach, who may reach them).
-NAMES = ("array_api", "autograd", "func", "linalg", "fft", "special", "cuda", "utils")
+NAMES = (
+    "array_api", "autograd", "func", "linalg", "fft", "special", "cuda", "utils", "serialization",
+)  # fmt: skip
 
 # A method may open a door to a room further right when it is called: said here, with the reason.
 DOORS = {
