@@ -27,6 +27,7 @@ __all__ = [
     "LogSoftmax",
     "Mish",
     "PReLU",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -276,6 +277,30 @@ class Softplus(Module):
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
+class RReLU(Module):
+    """x where positive, else a random slope between `lower` and `upper`, times x.
+
+    Evaluation uses the mean of the two. Xu et al., 2015.
+    """
+
+    def __init__(
+        self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
+    ) -> None:
+        super().__init__()
+        self.lower = real("RReLU", "lower", lower)
+        self.upper = real("RReLU", "upper", upper)
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape → the same shape."""
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
+        text = f"lower={self.lower}, upper={self.upper}"
+        return text + (", inplace=True" if self.inplace else "")
+
+
 class _Shrink(Module):
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -382,7 +407,7 @@ class Softmax(_AlongDim):
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape → the same shape; sums to 1 along `dim`."""
-        return F.softmax(input, _implicit(self.dim, input))
+        return F.softmax(input, self.dim, _stacklevel=5)
 
 
 class Softmin(_AlongDim):
@@ -390,7 +415,7 @@ class Softmin(_AlongDim):
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape → the same shape; sums to 1 along `dim`."""
-        return F.softmax(-input, _implicit(self.dim, input))
+        return F.softmin(input, self.dim, _stacklevel=5)
 
 
 class LogSoftmax(_AlongDim):
@@ -398,7 +423,7 @@ class LogSoftmax(_AlongDim):
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape → the same shape."""
-        return F.log_softmax(input, _implicit(self.dim, input))
+        return F.log_softmax(input, self.dim, _stacklevel=5)
 
     def extra_repr(self) -> str:
         """The arguments, as torch prints them."""
@@ -413,10 +438,3 @@ class Softmax2d(Module):
         if input.array.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.array.ndim}D")
         return F.softmax(input, -3)
-
-
-def _implicit(dim: int | None, input: Tensor) -> int:
-    """The dimension that torch takes when none is named: 0 for 0-D, 1-D and 3-D, else 1."""
-    if dim is not None:
-        return dim
-    return 0 if input.array.ndim in (0, 1, 3) else 1

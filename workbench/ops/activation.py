@@ -1,50 +1,110 @@
-"""Activation functions."""
+"""Activation functions, without branches over random masks: NumPy's `where` is slow at those."""
 
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import numpy as np
 
-from workbench.arrays import constant
+from workbench.arrays import constant, random
 
 from .declare import op
-from .reduce import axis
-from .samples import Sample, bad_dim, unary
+from .gaussian import normal_cdf
+from .rows import wide
+from .samples import Sample, unary
 
 _NN = "nn.functional"
+_LARGE = 1 << 13  # from here on `clip` beats `maximum`, which does not vectorise for numbers
+
+
+def positive(xp, x):
+    """max(x, 0) in memory of its own."""
+    if x.size >= _LARGE and type(x) is np.ndarray and x.dtype.kind == "f":
+        return x.clip(x.dtype.type(0), x.dtype.type(np.inf))
+    return xp.maximum(x, constant(x, 0))
+
+
+def negative(xp, x):
+    """min(x, 0) in memory of its own."""
+    if x.size >= _LARGE and type(x) is np.ndarray and x.dtype.kind == "f":
+        return x.clip(x.dtype.type(-np.inf), x.dtype.type(0))
+    return xp.minimum(x, constant(x, 0))
+
+
+def logistic(xp, x):
+    """1 / (1 + exp(-x)) of real floats; where exp overflows, 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (xp.exp(-x) + 1)
 
 
 @op(accepts="iuf", inplace=True, dtype="promote", samples=unary(gap=0.05), expr="x > 0 ? x : 0")
 def relu(xp, input, /):
     """max(x, 0); the slope at 0 is 0."""
-    return xp.maximum(input, constant(input, 0.0))
+    return positive(xp, input)
 
 
 relu.vjp(input=lambda F, g, out: g * (out > 0))
 
 
-@op(accepts="f", namespace=_NN, samples=unary(gap=0.05))
+def _leaky_samples(make):
+    yield from unary(gap=0.05)(make)
+    yield Sample(make(2, 3, gap=0.05), 1.5)
+    yield Sample(make(2, 3, gap=0.05), -0.5)
+
+
+@op(accepts="f", namespace=_NN, samples=_leaky_samples)
 def leaky_relu(xp, input, /, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
-    return xp.where(input > 0, input, input * input.dtype.type(negative_slope))
+    if 0 <= negative_slope <= 1:
+        return xp.maximum(input, input * negative_slope)
+    return positive(xp, input) + negative(xp, input) * negative_slope
 
 
-leaky_relu.vjp(input=lambda F, g, input, negative_slope: F.where(input > 0, g, g * negative_slope))
+def _either(F, flags, like, slope):
+    """1 where the flags are on, else `slope`."""
+    return F.cast_bool(flags, like) * (1 - slope) + slope
 
 
-@op(accepts="f", namespace=_NN, samples=unary(gap=0.05))
-def elu(xp, input, /, alpha=1.0):
-    """x where positive, else alpha * (exp(x) - 1)."""
-    return xp.where(input > 0, input, alpha * xp.expm1(xp.minimum(input, 0)))
-
-
-elu.vjp(
-    input=lambda F, g, input, alpha: F.where(
-        input > 0, g, g * (alpha * F.exp(F.minimum(input, input * 0)))
-    )
+leaky_relu.vjp(
+    input=lambda F, g, input, negative_slope: g * _either(F, input > 0, input, negative_slope)
 )
+
+
+def _elu_samples(make):
+    yield from unary(gap=0.05)(make)
+    yield Sample(make(2, 3, gap=0.05), 0.5)
+    yield Sample(make(2, 3, gap=0.05), 1.5, 1.1, 2.0)
+
+
+def _elu_oracle(torch, input, alpha=1.0, scale=1.0, inner=1.0):
+    return torch._C._nn.elu(input, alpha, scale, inner)
+
+
+@op(accepts="f", function=False, method=False, samples=_elu_samples, oracle=_elu_oracle)
+def elu(xp, input, /, alpha=1.0, scale=1.0, inner=1.0):
+    """scale · x where positive, else scale · alpha · (exp(inner · x) - 1).
+
+    ELU (Clevert et al., 2015); with other constants SELU (Klambauer et al., 2017) and CELU.
+    """
+    low = negative(xp, input)
+    low = xp.expm1(low if inner == 1 else low * inner)
+    if alpha * scale != 1:
+        low = low * (alpha * scale)
+    high = positive(xp, input)
+    return (high if scale == 1 else high * scale) + low
+
+
+def _elu_rule(F, g, input, alpha, scale, inner):
+    flags = F.cast_bool(input > 0, input)
+    # exp is 1 where x is positive
+    e = F.exp((input - input * flags) * inner) if F.taped else F.xp.exp(
+        negative(F.xp, input) * inner
+    )  # fmt: skip
+    slope = alpha * inner
+    return g * ((e * slope + flags * (1 - slope)) * scale)
+
+
+elu.vjp(input=_elu_rule)
 
 
 @op(inplace=True, dtype="float", samples=unary(), expr="1 / (1 + exp(-x))")
@@ -53,182 +113,255 @@ def sigmoid(xp, input, /):
     if input.dtype.kind == "c":
         half = input.dtype.type(0.5)
         return xp.tanh(input * half) * half + half
-    # of exp(-|x|) <= 1: no overflow, and the lower tail keeps its precision
-    decay = xp.exp(-xp.abs(input))
-    return xp.where(input >= 0, input.dtype.type(1), decay) / (decay + input.dtype.type(1))
+    return logistic(xp, input)
 
 
 sigmoid.vjp(input=lambda F, g, out: g * F.conj(out * (1 - out)))
 
 
-@op(accepts="fc", namespace=_NN, samples=unary())
+@op(accepts="fc", namespace=_NN, aux=("share",), samples=unary())
 def silu(xp, input, /):
     """x * sigmoid(x) (Elfwing et al., 2018)."""
-    return input * sigmoid.forward(xp, input)
+    share = sigmoid.forward(xp, input)
+    return input * share, share
 
 
-def _silu_rule(F, g, input):
-    s = F.sigmoid(input)
-    return g * F.conj(s * (1 + input * (1 - s)))
+def _silu_rule(F, g, input, share, out):
+    s = F.sigmoid(input) if F.taped else share
+    return g * F.conj(s + (input * s if F.taped else out) * (1 - s))
 
 
 silu.vjp(input=_silu_rule)
 
 
-@op(accepts="f", namespace=_NN, samples=unary())
+@op(accepts="f", namespace=_NN, aux=("share",), samples=unary())
+def mish(xp, input, /):
+    """x * tanh(softplus(x)) (Misra, 2019)."""
+    share = _mish_share(xp, wide(input))
+    return (input * share).astype(input.dtype, copy=False), share
+
+
+def _mish_share(xp, x):
+    """tanh(log(1 + e^x)) = n / (n + 2) with n = e^x (e^x + 2); 1 from x = 20 on."""
+    e = xp.exp(xp.minimum(x, x.dtype.type(20)))
+    n = e * (e + 2)
+    return n / (n + 2)
+
+
+def _mish_rule(F, g, input, share):
+    if F.taped:
+        share = F.tanh(F.softplus(input))
+    slope = share + input * (1 - share * share) * F.sigmoid(input)
+    return g * (slope if F.taped else slope.astype(g.dtype, copy=False))
+
+
+mish.vjp(input=_mish_rule)
+
+
+def _softplus_samples(make):
+    yield from unary()(make)
+    yield Sample(make(2, 3), 2.0, 1.5)
+    yield Sample(make(2, 3), 1.0, math.inf)
+
+
+@op(accepts="f", namespace=_NN, samples=_softplus_samples)
 def softplus(xp, input, /, beta=1.0, threshold=20.0):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
-    scaled = input * beta
-    return xp.where(scaled > threshold, input, xp.logaddexp(scaled, scaled.dtype.type(0)) / beta)
+    scaled = input if beta == 1 else input * beta
+    out = xp.log1p(xp.exp(-xp.abs(scaled))) + positive(xp, scaled)
+    if beta != 1:
+        out = out / beta
+    above = scaled > threshold
+    if xp is np and not above.any():
+        return out
+    return xp.where(above, input, out)
 
 
-softplus.vjp(
-    input=lambda F, g, input, beta, threshold: F.where(
-        input * beta > threshold, g, g * F.sigmoid(input * beta)
-    )
-)
+def _softplus_rule(F, g, input, beta, threshold):
+    share = F.sigmoid(input if beta == 1 else input * beta)
+    if threshold == math.inf:
+        return g * share
+    return F.where(input * beta > threshold, g, g * share)
 
 
-@cache
-def _erfc_fit(terms):
-    """Chebyshev coefficients of log(erfc(x) exp(x²) / t), t = 2 / (2 + x), fitted to math.erfc."""
-
-    def target(u):
-        values = []
-        for node in np.atleast_1d(u):
-            t = (node + 1) / 2
-            x = 2 / t - 2
-            if x < 8:
-                scaled = math.erfc(x) * math.exp(x * x)
-            else:  # the asymptotic series of erfc
-                scaled, term = 0.0, 1.0
-                for n in range(1, 9):
-                    scaled += term
-                    term *= -(2 * n - 1) / (2 * x * x)
-                scaled /= x * math.sqrt(math.pi)
-            values.append(math.log(scaled / t))
-        return np.array(values)
-
-    return np.polynomial.chebyshev.chebinterpolate(target, terms)
+softplus.vjp(input=_softplus_rule)
 
 
-def erf_values(xp, x):
-    """The error function of a raw array, to the precision of its dtype."""
-    wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
-    coefficients = _erfc_fit(32 if wide.dtype == np.float64 else 12).astype(wide.dtype)
-    z = xp.abs(wide)
-    t = 2 / (2 + z)
-    u = t * 2 - 1
-    twice = u * 2
-    b1 = xp.zeros_like(u)
-    b2 = xp.zeros_like(u)
-    for c in coefficients[:0:-1]:  # Clenshaw's recurrence
-        b1, b2 = twice * b1 - b2 + c, b1
-    tail = t * xp.exp(u * b1 - b2 + coefficients[0] - z * z)
-    return xp.where(wide < 0, tail - 1, 1 - tail).astype(x.dtype)
+@op(accepts="f", namespace=_NN, samples=unary())
+def logsigmoid(xp, input, /):
+    """log(1 / (1 + exp(-x))), stable on both sides."""
+    return negative(xp, input) - xp.log1p(xp.exp(-xp.abs(input)))
 
 
-@op(accepts="f", inplace=True, dtype="float", samples=unary())
-def erf(xp, input, /):
-    """The error function, 2/sqrt(pi) times the integral of exp(-t²) from 0."""
-    small = xp.where(xp.abs(input) < 0.5, input, input.dtype.type(0))
-    # near 0 the series keeps the relative precision that 1 - erfc(x) would lose
-    square, term, series = small * small, small, small
-    for n in range(1, 13 if input.dtype.itemsize > 4 else 7):
-        term = term * square * input.dtype.type(-1 / n)
-        series = series + term / input.dtype.type(2 * n + 1)
-    near = series * input.dtype.type(2 / math.sqrt(math.pi))
-    return xp.where(xp.abs(input) < 0.5, near, erf_values(xp, input))
-
-
-erf.vjp(input=lambda F, g, input: g * (F.exp(-(input * input)) * (2 / math.sqrt(math.pi))))
+logsigmoid.vjp(input=lambda F, g, input: g * F.sigmoid(-input))
 
 
 def _gelu_samples(make):
     for shape in ((), (3,), (2, 3), (0,)):
         yield Sample(make(*shape))
+    yield Sample(make(4, 3) * 4)
     yield Sample(make(2, 3), approximate="tanh")
 
 
-@op(accepts="f", namespace=_NN, samples=_gelu_samples)
+@op(accepts="f", namespace=_NN, samples=_gelu_samples, aux=("cdf",))
 def gelu(xp, input, /, approximate="none"):
     """x Φ(x), Φ the normal distribution, or its tanh approximation (Hendrycks & Gimpel, 2016).
 
     Raises RuntimeError for an unknown `approximate`.
     """
+    x = wide(input)
     if approximate == "none":
-        cdf = 0.5 + 0.5 * erf_values(xp, input * input.dtype.type(math.sqrt(0.5)))
-        return input * cdf.astype(input.dtype)
-    if approximate == "tanh":
-        return 0.5 * input * (1 + xp.tanh(_gelu_inner(input)))
-    raise RuntimeError("approximate argument must be either none or tanh.")
+        cdf = normal_cdf(xp, x)
+    elif approximate == "tanh":
+        cdf = xp.tanh(_gelu_inner(x))
+        cdf += 1
+        cdf *= x.dtype.type(0.5)
+    else:
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    return (x * cdf).astype(input.dtype, copy=False), cdf
+
+
+_TANH = math.sqrt(2 / math.pi)
 
 
 def _gelu_inner(x):
-    return (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
+    return (x * x * (0.044715 * _TANH) + _TANH) * x
 
 
-def _gelu_rule(F, g, input, approximate):
+def _gelu_rule(F, g, input, cdf, approximate):
+    if F.taped:
+        if approximate == "none":
+            cdf = F.erf(input * math.sqrt(0.5)) * 0.5 + 0.5
+        else:
+            cdf = F.tanh(_gelu_inner(input)) * 0.5 + 0.5
     if approximate == "none":
-        cdf = F.erf(input * math.sqrt(0.5)) * 0.5 + 0.5
         density = F.exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi))
-        return g * (cdf + input * density)
-    t = F.tanh(_gelu_inner(input))
-    inner = (input * input * (3 * 0.044715) + 1) * math.sqrt(2 / math.pi)
-    return g * ((t + 1) * 0.5 + input * (1 - t * t) * inner * 0.5)
+        slope = density * input + cdf
+    else:
+        # with c = (1 + tanh u) / 2 the derivative of c is 2 c (1 - c) u'
+        inner = input * input * (6 * 0.044715 * _TANH) + 2 * _TANH
+        slope = inner * input * (1 - cdf) * cdf + cdf
+    return g * (slope if F.taped else slope.astype(g.dtype, copy=False))
 
 
 gelu.vjp(input=_gelu_rule)
 
 
-def _softmax_samples(make):
-    yield Sample(make(3), 0)
-    yield Sample(make(2, 3), 1)
-    yield Sample(make(2, 3, 4), 1)
-    yield Sample(make(), 0)
-    yield Sample(make(0, 3), -1)
+# -- piecewise linear ------------------------------------------------------------------------------
 
 
-@op(errors=bad_dim, accepts="f", samples=_softmax_samples)
-def softmax(xp, input, /, dim):
-    """exp(x) / sum of exp(x) along `dim`, without overflow."""
-    where = axis(dim, input.ndim)
-    if input.size == 0:
-        return input.copy()
-    if input.ndim == 0:
-        return xp.ones_like(input)
-    out = xp.exp(input - input.max(axis=where, keepdims=True))
-    out /= out.sum(axis=where, keepdims=True)
-    return out
+def _hardtanh_oracle(torch, input, min_val=-1.0, max_val=1.0):
+    return torch.nn.functional.hardtanh(input, min_val, max_val)
 
 
-def _softmax_rule(F, g, out, dim):
-    if not out.shape:
-        return g * 0
-    gy = g * out
-    return gy - out * F.sum(gy, dim, True)
+@op(
+    accepts="iuf",
+    function=False,
+    method=False,
+    samples=unary(gap=0.05),
+    oracle=_hardtanh_oracle,
+)
+def held_between(xp, input, /, min_val=-1.0, max_val=1.0):
+    """x held between two numbers; the slope at both is 0.
+
+    Raises RuntimeError for negative bounds of unsigned integers.
+    """
+    if input.dtype.kind == "u" and (min_val < 0 or max_val < 0):
+        raise RuntimeError(
+            f"hardtanh(): {input.dtype.name} cannot be held between {min_val} and {max_val}: it "
+            "has no negative numbers"
+        )
+    return xp.clip(input, constant(input, min_val), constant(input, max_val))
 
 
-softmax.vjp(input=_softmax_rule)
+held_between.vjp(
+    input=lambda F, g, input, min_val, max_val: g * ((input > min_val) & (input < max_val))
+)
 
 
-@op(errors=bad_dim, accepts="f", samples=_softmax_samples)
-def log_softmax(xp, input, /, dim):
-    """log(softmax(x)) along `dim`, without overflow."""
-    where = axis(dim, input.ndim)
-    if input.size == 0:
-        return input.copy()
-    if input.ndim == 0:
-        return xp.zeros_like(input)
-    out = input - input.max(axis=where, keepdims=True)
-    out -= xp.log(xp.exp(out).sum(axis=where, keepdims=True))
-    return out
+@op(accepts="f", samples=unary(gap=0.05))
+def hardshrink(xp, input, /, lambd=0.5):
+    """x where |x| > lambd, else 0."""
+    inside = xp.abs(input) <= lambd
+    return input * ~inside
 
 
-def _log_softmax_rule(F, g, out, dim):
-    if not out.shape:
-        return g * 0
-    return g - F.exp(out) * F.sum(g, dim, True)
+hardshrink.vjp(input=lambda F, g, input, lambd: g * (abs(input) > lambd))
 
 
-log_softmax.vjp(input=_log_softmax_rule)
+@op(accepts="f", namespace=_NN, samples=unary(gap=0.05))
+def softshrink(xp, input, /, lambd=0.5):
+    """x moved towards 0 by lambd, and 0 where |x| ≤ lambd."""
+    kind = input.dtype.type
+    return input - xp.clip(input, kind(-lambd), kind(lambd))
+
+
+softshrink.vjp(input=lambda F, g, input, lambd: g * (abs(input) > lambd))
+
+
+def _threshold_samples(make):
+    for shape in ((), (3,), (2, 3), (0,)):
+        yield Sample(make(*shape, gap=0.05), 0.5, 3.0)
+
+
+@op(accepts="iuf", namespace=_NN, samples=_threshold_samples)
+def threshold(xp, input, /, threshold, value):
+    """x where x > threshold, else `value`."""
+    return xp.where(input <= threshold, constant(input, value), input)
+
+
+threshold.vjp(input=lambda F, g, input, threshold: g * (input > threshold))
+
+
+def _prelu_samples(make):
+    yield Sample(make(2, 3, 2, gap=0.05), make(1, 3, 1))
+    yield Sample(make(4, gap=0.05), make(1))
+
+
+@op(
+    accepts="f",
+    dtype="same",
+    function=False,
+    method=False,
+    shape=lambda input: input,
+    samples=_prelu_samples,
+    oracle=lambda torch, input, weight: torch.nn.functional.prelu(
+        input, weight.reshape(-1) if input.is_floating_point() else weight
+    ),
+)
+def leaky_by(xp, input, weight, /):
+    """x where positive, weight · x elsewhere; the weight's shape broadcasts."""
+    return positive(xp, input) + negative(xp, input) * weight
+
+
+def _prelu_slope(F, g, input, weight):
+    on = F.cast_bool(input > 0, input)
+    return g * (on + (1 - on) * weight)
+
+
+leaky_by.vjp(
+    input=_prelu_slope,
+    weight=lambda F, g, input, weight_shape: F.sum_to(
+        g * input * F.cast_bool(input <= 0, input), weight_shape
+    ),
+)
+
+
+@op(
+    function=False,
+    method=False,
+    random=True,
+    accepts="f",
+    aux=("slopes",),
+    oracle=False,
+    samples=lambda make: iter([Sample(make(3, 4, gap=0.05), 0.1, 0.3, exact=False, grad=False)]),
+)
+def randomly_leaky(xp, input, /, lower, upper):
+    """x where positive, else x times a slope drawn between `lower` and `upper` (Xu et al., 2015)."""
+    drawn = random.default_generator().uniform(input.shape, np.dtype(np.float64))
+    slopes = xp.asarray((drawn * (upper - lower) + lower).astype(input.dtype))
+    slopes = xp.where(input > 0, input.dtype.type(1), slopes)
+    return input * slopes, slopes
+
+
+randomly_leaky.vjp(input=lambda F, g, slopes: g * slopes)

@@ -13,10 +13,16 @@ from functools import cache
 import numpy as np
 
 from .declare import op
+from .rows import wide
 from .samples import unary
 from .special import in_double
 
 _ROOT = math.sqrt(math.pi)
+
+# erf(x / √2) = tanh(x P(x²) / Q(x²)), P and Q fitted by reweighted least squares so that the
+# largest relative error is 3e-9: all that float32 can tell, in passes that NumPy vectorises.
+_NUMERATOR = (7.97884563e-01, 9.89265961e-02, 7.53889909e-03, 1.92533765e-04)
+_DENOMINATOR = (1.0, 7.84462176e-02, 5.92246189e-03, 4.06152523e-05)
 
 
 def _erf_near_zero(xp, x):
@@ -64,6 +70,54 @@ def _bell(xp, z, sign=-1.0):
     """exp(∓z²): the square is split so that its rounding error does not grow with z."""
     head = xp.round(z * 64) / 64
     return xp.exp(sign * head * head) * xp.exp(sign * (z - head) * (z + head))
+
+
+def _tanh_fit(xp, x):
+    """erf(x / √2) of a float32 array."""
+    kind = x.dtype.type
+    y = x * x
+    y = xp.clip(y, kind(0), kind(100))  # beyond, it is ±1
+    p, q = y * kind(_NUMERATOR[3]), y * kind(_DENOMINATOR[3])
+    for k in (2, 1):
+        p += kind(_NUMERATOR[k])
+        p *= y
+        q += kind(_DENOMINATOR[k])
+        q *= y
+    p += kind(_NUMERATOR[0])
+    q += kind(_DENOMINATOR[0])
+    p /= q
+    p *= x
+    return xp.tanh(p, out=p) if p.ndim else xp.tanh(p)
+
+
+def erf_values(xp, x):
+    """The error function of a raw array, to the precision of its dtype."""
+    if x.dtype.itemsize < 8:
+        single = wide(x)
+        return _tanh_fit(xp, single * single.dtype.type(math.sqrt(2))).astype(x.dtype, copy=False)
+    z = xp.minimum(abs(x), 10.0)
+    near = z < 0.5
+    tail = 1 - _bell(xp, z) * _scaled(xp, z)
+    return xp.copysign(xp.where(near, _erf_near_zero(xp, xp.where(near, z, 0)), tail), x)
+
+
+def normal_cdf(xp, x):
+    """The normal distribution function of a raw array, to the precision that its upper half has."""
+    if x.dtype.itemsize == 4:
+        out = _tanh_fit(xp, x)
+        out += x.dtype.type(1)
+        out *= x.dtype.type(0.5)
+        return out
+    return erf_values(xp, x * math.sqrt(0.5)) * 0.5 + 0.5
+
+
+@op(accepts="biuf", inplace=True, dtype="float", samples=unary())
+def erf(xp, input, /):
+    """The error function, 2/√π times the integral of exp(-t²) from 0."""
+    return erf_values(xp, input)
+
+
+erf.vjp(input=lambda F, g, input: g * (F.exp(-(input * input)) * (2 / _ROOT)))
 
 
 def erfc_values(xp, x):

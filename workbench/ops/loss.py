@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from .declare import op, shape_setting
+from .rows import against_column, row_sums, wide
 from .samples import Sample
+from .softmax import exponentials
 
 _REDUCTIONS = ("none", "mean", "sum")
 
@@ -21,28 +25,36 @@ def check_reduction(reduction):
 def class_targets(name, input, target, ignore_index):
     """The targets to count, as (class, counted) arrays shaped like `target`.
 
-    Raises ValueError when batch sizes differ, RuntimeError for shapes or dtypes that do not fit
-    and IndexError for a class out of range.
+    `counted` is None where all of them count. Raises ValueError when batch sizes differ,
+    RuntimeError for shapes or dtypes that do not fit and IndexError for a class out of range.
     """
-    if target.dtype.kind not in "iu":
-        raise RuntimeError(
-            f"{name}(): expected scalar type Long for class targets but found {target.dtype.name}; "
-            "convert labels with .long()"
-        )
-    if input.ndim == 0:
-        raise RuntimeError(f"{name}(): input tensor should be at least 1D, (C) or (N, C, ...)")
-    wanted = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
-    if input.ndim > 1 and target.ndim and target.shape[0] != input.shape[0]:
-        raise ValueError(
-            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-            f"({target.shape[0]})."
-        )
+    shape = input.shape
+    if target.dtype.char != "l" and target.dtype != np.int64:
+        if target.dtype != np.uint8:
+            raise RuntimeError(
+                f"{name}(): expected target dtype to be Long or Byte, but got {target.dtype.name}; "
+                "convert labels with .long()"
+            )
+        target = target.astype(np.int64)
+    if not shape:
+        kind = ValueError if name == "nll_loss" else RuntimeError
+        raise kind(f"{name}(): Expected 1 or more dimensions (got 0): (C) or (N, C, ...)")
+    wanted = shape[:1] + shape[2:] if len(shape) > 1 else ()
     if target.shape != wanted:
+        if len(shape) > 1 and target.ndim and target.shape[0] != shape[0]:
+            raise ValueError(
+                f"Expected input batch_size ({shape[0]}) to match target batch_size "
+                f"({target.shape[0]})."
+            )
         raise RuntimeError(
-            f"{name}(): input {tuple(input.shape)} wants class targets of shape {wanted}, got "
+            f"{name}(): input {tuple(shape)} wants class targets of shape {wanted}, got "
             f"{tuple(target.shape)}"
         )
-    classes = input.shape[1] if input.ndim > 1 else input.shape[0]
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    if type(target) is np.ndarray and target.size:
+        low, high = np.minimum.reduce(target, None), np.maximum.reduce(target, None)
+        if low >= 0 and high < classes and not low <= ignore_index <= high:
+            return target, None
     counted = target != ignore_index
     outside = counted & ((target < 0) | (target >= classes))
     if outside.any():
@@ -50,7 +62,7 @@ def class_targets(name, input, target, ignore_index):
         raise IndexError(
             f"Target {bad} is out of bounds: labels must be 0 … {classes - 1} for {classes} classes"
         )
-    return (target if counted.all() else target * counted), counted
+    return target * counted, counted
 
 
 def _pick(xp, values, target):
@@ -77,8 +89,10 @@ def _put(xp, shape, dtype, target, values):
 def _weights(xp, input, weight, target, counted):
     """The weight of each target; 0 where ignored."""
     if weight is None:
-        return counted.astype(input.dtype)
-    return weight[target] * counted
+        return (
+            xp.ones(target.shape, input.dtype) if counted is None else counted.astype(input.dtype)
+        )
+    return weight[target] if counted is None else weight[target] * counted
 
 
 def _reduce(losses, weights, reduction):
@@ -94,6 +108,9 @@ def _reduce(losses, weights, reduction):
 def _class_errors(make):
     yield Sample(make(4, 3), make.ints(3, high=3))
     yield Sample(make(4, 3), np.array([0, 1, 2, 3]))
+    yield Sample(make(4, 3), make.ints(4, high=3, dtype=np.int32))
+    yield Sample(make(4, 3), make(4))
+    yield Sample(make(), make.ints(high=3))
     yield Sample(make(4, 3), np.array([0, 1, 2, -1]))
     yield Sample(make(4, 3), make.ints(4, high=3), reduction="average")
     yield Sample(make(2, 3, 4), make.ints(2, 5, high=3))
@@ -174,8 +191,11 @@ def _cross_oracle(torch, input, target, ignore_index=-100, reduction="mean"):
 
 def _cross_samples(make):
     yield Sample(make(4, 3), make.ints(4, high=3))
+    yield Sample(make(4, 3) * 100, make.ints(4, high=3))
     yield Sample(make(4, 3), make.ints(4, high=3), 1, "sum")
+    yield Sample(make(4, 3), make.ints(4, high=3).astype(np.uint8), -100, "sum")
     yield Sample(make(2, 3, 4), make.ints(2, 4, high=3), -100, "none")
+    yield Sample(make(2, 3, 4), make.ints(2, 4, high=3), 2, "mean")
     yield Sample(make(3), make.ints(high=3))
 
 
@@ -185,7 +205,7 @@ def _cross_samples(make):
     shape=lambda target, reduction: target if reduction == "none" else (),
     function=False,
     method=False,
-    aux=("probability",),
+    aux=("powers",),
     samples=_cross_samples,
     oracle=_cross_oracle,
 )
@@ -193,37 +213,66 @@ def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="me
     """Cross-entropy of logits (N, C, ...) and classes (N, ...), softmax included, in one pass."""
     check_reduction(reduction)
     target, counted = class_targets("cross_entropy", input, target, ignore_index)
-    where = 1 if input.ndim > 1 else 0
-    shifted = input - input.max(axis=where, keepdims=True) if input.size else input
-    probability = xp.exp(shifted)
-    total = probability.sum(axis=where, keepdims=True)
-    losses = (xp.log(total).reshape(target.shape) - _pick(xp, shifted, target)) * counted
-    probability /= total
-    return _reduce(losses, counted, reduction), probability
+    x = wide(input)
+    if x.ndim == 2 and x.size:
+        powers, total, top = exponentials(xp, x)
+        losses = xp.log(total) - x[_rows(xp, len(target)), target]
+        if top is not None:
+            losses += top
+    else:
+        where = 1 if x.ndim > 1 else 0
+        shifted = x - x.max(axis=where, keepdims=True) if x.size else x
+        powers = xp.exp(shifted)
+        total = powers.sum(axis=where, keepdims=True)
+        losses = xp.log(total).reshape(target.shape) - _pick(xp, shifted, target)
+    if counted is not None:
+        losses = losses * counted
+    count = target.size if counted is None else counted.sum()
+    if reduction != "none":
+        losses = losses.sum()
+        if reduction == "mean":
+            with np.errstate(invalid="ignore"):
+                losses = losses / losses.dtype.type(count)
+    return losses.astype(input.dtype, copy=False), powers
 
 
-def _cross_rule(F, g, input, target, probability, ignore_index, reduction):
+@lru_cache(maxsize=16)
+def _counting(n):
+    made = np.arange(n)
+    made.flags.writeable = False
+    return made
+
+
+def _rows(xp, n):
+    return _counting(n) if xp is np and n <= 1 << 16 else xp.arange(n)
+
+
+def _cross_rule(F, g, input, target, powers, ignore_index, reduction):
     where = 1 if len(input.shape) > 1 else 0
     if F.taped:
-        probability = F.softmax(input, where)
         scale = F.nll_scale(g, target, ignore_index, reduction)
-        return probability * F.unsqueeze(scale, where) + F.nll_backward(
+        return F.softmax(input, where) * F.unsqueeze(scale, where) + F.nll_backward(
             g, target, None, tuple(input.shape), ignore_index, reduction
         )
     xp = F.xp
-    counted = target != ignore_index
-    every = bool(counted.all())
-    classes = target if every else target * counted
-    scale = g / counted.sum() if reduction == "mean" else g
-    if where == 1 and len(input.shape) == 2:
-        out = probability.copy()
-        out[xp.arange(len(classes)), classes] -= 1
-    else:
-        out = probability - _put(
-            xp, input.shape, input.dtype, classes, xp.ones(classes.shape, input.dtype)
+    target, counted = class_targets("cross_entropy", input, target, ignore_index)
+    scale, half = g, input.dtype.itemsize < 4
+    if half:  # what was saved may have been rounded
+        scale = wide(g)
+        powers = softmax_cross_entropy.forward(xp, wide(input), target, ignore_index, "none")[1]
+    if reduction == "mean":
+        scale = scale * scale.dtype.type(
+            1 / max(target.size if counted is None else counted.sum(), 1)
         )
-    scale = scale if every else scale * counted
-    out *= scale if getattr(scale, "ndim", 0) == 0 else xp.expand_dims(scale, where)
+    if counted is not None:
+        scale = scale * counted
+    if where == 1 and powers.ndim == 2:
+        out = against_column(xp.multiply, powers, scale / row_sums(powers))
+        out[_rows(xp, len(target)), target] -= scale
+    else:
+        scale = xp.broadcast_to(scale, target.shape)
+        out = powers * xp.expand_dims(scale / powers.sum(axis=where), where)
+        out -= _put(xp, input.shape, out.dtype, target, scale)
     return out.astype(input.dtype, copy=False)
 
 

@@ -1,0 +1,110 @@
+"""Softmax and its logarithm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .declare import op
+from .reduce import axis
+from .rows import against_column, row_dots, row_sums, wide
+from .samples import Sample, bad_dim
+
+# exp of anything below stays far from overflow, and a row's sum above far from underflow
+_LARGEST, _LEAST = 50.0, 1e-20
+
+
+def exponentials(xp, x):
+    """exp of the rows of (N, D), each perhaps scaled, with their sums (N) and what was subtracted.
+
+    Where no number is large there is nothing to subtract: one pass less. Returns the exponentials,
+    their sums and the logarithm of each row's factor (0, or its maximum (N)).
+    """
+    if type(x) is np.ndarray and x.max() < _LARGEST:
+        out = xp.exp(x)
+        sums = row_sums(out)
+        if sums.min() > _LEAST:
+            return out, sums, None
+    top = x.max(axis=1)
+    out = x - top[:, None]
+    xp.exp(out, out=out)
+    return out, row_sums(out), top
+
+
+def _samples(make):
+    yield Sample(make(3), 0)
+    yield Sample(make(2, 3), 1)
+    yield Sample(make(2, 3, 4), 1)
+    yield Sample(make(2, 3) * 100, 1)
+    yield Sample(make(2, 3) - 100, -1)
+    yield Sample(make(), 0)
+    yield Sample(make(0, 3), -1)
+
+
+@op(errors=bad_dim, accepts="f", samples=_samples)
+def softmax(xp, input, /, dim):
+    """exp(x) / sum of exp(x) along `dim`, without overflow."""
+    where = axis(dim, input.ndim)
+    if input.size == 0:
+        return input.copy()
+    if input.ndim == 0:
+        return xp.ones_like(input) if input == input else input.copy()
+    if where != input.ndim - 1:
+        x = wide(input)
+        out = x - x.max(axis=where, keepdims=True)
+        xp.exp(out, out=out)
+        out /= out.sum(axis=where, keepdims=True)
+        return out.astype(input.dtype, copy=False)
+    out, sums, _ = exponentials(xp, wide(input).reshape(-1, input.shape[-1]))
+    out *= (1 / sums)[:, None]
+    return out.reshape(input.shape).astype(input.dtype, copy=False)
+
+
+def _softmax_rule(F, g, out, dim):
+    if not out.shape:
+        return g * 0
+    if F.taped or dim % len(out.shape) != len(out.shape) - 1 or not g.size:
+        gy = g * out
+        return gy - out * F.sum(gy, dim, True)
+    y, gy = wide(out).reshape(-1, out.shape[-1]), wide(g).reshape(-1, out.shape[-1])
+    dx = against_column(F.xp.subtract, gy, row_dots(gy, y))
+    dx *= y
+    return dx.reshape(out.shape).astype(out.dtype, copy=False)
+
+
+softmax.vjp(input=_softmax_rule)
+
+
+@op(errors=bad_dim, accepts="f", aux=("powers",), samples=_samples)
+def log_softmax(xp, input, /, dim):
+    """log(softmax(x)) along `dim`, without overflow."""
+    where = axis(dim, input.ndim)
+    if input.size == 0:
+        return input.copy(), input.copy()
+    if input.ndim == 0:
+        return (xp.zeros_like(input) if input == input else input.copy()), xp.ones_like(input)
+    x = wide(input)
+    if where != input.ndim - 1:
+        out = x - x.max(axis=where, keepdims=True)
+        powers = xp.exp(out)
+        out -= xp.log(powers.sum(axis=where, keepdims=True))
+        return out.astype(input.dtype, copy=False), powers
+    x = x.reshape(-1, input.shape[-1])
+    powers, sums, top = exponentials(xp, x)
+    total = xp.log(sums) if top is None else xp.log(sums) + top
+    out = against_column(xp.subtract, x, total)
+    return out.reshape(input.shape).astype(input.dtype, copy=False), powers.reshape(input.shape)
+
+
+def _log_softmax_rule(F, g, out, powers, dim):
+    if not out.shape:
+        return g * 0
+    last = dim % len(out.shape) == len(out.shape) - 1
+    if F.taped or not last or not g.size or out.dtype.itemsize < 4:
+        return g - F.exp(out) * F.sum(g, dim, True)
+    rows, gy = powers.reshape(-1, out.shape[-1]), g.reshape(-1, out.shape[-1])
+    dx = against_column(F.xp.multiply, rows, row_sums(gy) / row_sums(rows))
+    F.xp.subtract(gy, dx, out=dx)
+    return dx.reshape(out.shape)
+
+
+log_softmax.vjp(input=_log_softmax_rule)
