@@ -15,9 +15,13 @@ SHAPES = {
     "ConvTranspose1d": (2, 8),
     "ConvTranspose2d": (2, 8, 8),
     "ConvTranspose3d": (2, 4, 4, 4),
-    "MaxPool2d": (2, 8, 8),
-    "AvgPool2d": (2, 8, 8),
-    "AdaptiveAvgPool2d": (2, 8, 8),
+    **{f"{kind}Pool{n}d": (2, *(8,) * n) for n in (1, 2, 3)
+       for kind in ("Max", "Avg", "AdaptiveAvg", "AdaptiveMax")},
+    **{f"{kind}Pad{n}d": (2, *(8,) * n) for n in (1, 2)
+       for kind in ("Zero", "Reflection", "Replication", "Circular", "Constant")},
+    "Upsample": (2, 8, 8),
+    "PixelShuffle": (8, 4, 4),
+    "PixelUnshuffle": (2, 8, 8),
     "BatchNorm2d": (2, 8, 8),
     "Unflatten": (6,),
 }

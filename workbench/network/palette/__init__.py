@@ -19,6 +19,7 @@ from . import (
     normalization,
     pooling,
     regularization,
+    resizing,
     shape,
 )
 from .entry import Entry, Param, Problem, Shape, batched
@@ -32,6 +33,7 @@ _ROOMS = (
     regularization,
     embedding,
     shape,
+    resizing,
     join,
 )
 _BY_TYPE: dict[str, Entry] = {e.type: e for room in _ROOMS for e in room.ENTRIES}

@@ -11,13 +11,16 @@ from . import (
     attention,
     conv,
     distance,
+    folding,
+    grid,
     loss,
     loss_classes,
     loss_ctc,
     loss_margins,
     norm,
-    pad,
+    padding,
     pool,
+    resample,
     sparse,
 )
 
@@ -26,8 +29,8 @@ _TOP = ("relu", "sigmoid", "tanh", "pairwise_distance")
 _names: dict[str, Any] = {n: FUNCTIONS[""][n] for n in _TOP if n in FUNCTIONS[""]}
 _names.update(FUNCTIONS["nn.functional"])
 for _family in (
-    activation, attention, conv, distance, loss, loss_classes, loss_ctc, loss_margins, norm, pad,
-    pool, sparse,
+    activation, attention, conv, distance, folding, grid, loss, loss_classes, loss_ctc,
+    loss_margins, norm, padding, pool, resample, sparse,
 ):  # fmt: skip
     _names.update({n: getattr(_family, n) for n in _family.__all__})
 globals().update(_names)
