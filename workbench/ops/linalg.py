@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .declare import op
+from .rows import column_sums, over_rows
 from .samples import Sample
 
 
@@ -139,7 +140,9 @@ def linear(xp, input, weight, bias=None, /):
             f"wants (*, {weight.shape[-1]})"
         )
     out = _product(xp, input, weight.T)
-    if bias is not None:
+    if bias is not None and out.ndim > 1 and bias.ndim == 1:
+        over_rows(xp.add, out.reshape(math.prod(out.shape[:-1]), out.shape[-1]), bias)
+    elif bias is not None:
         out += bias
     return out
 
@@ -164,7 +167,11 @@ def _linear_weight(F, g, input):
 
 def _linear_bias(F, g, weight_shape):
     lead = len(g.shape) - 1
-    return F.sum(g, tuple(range(lead)), False) if lead else g
+    if not lead:
+        return g
+    if F.taped:
+        return F.sum(g, tuple(range(lead)), False)
+    return column_sums(g.reshape(math.prod(g.shape[:-1]), g.shape[-1]))
 
 
 linear.vjp(
