@@ -95,6 +95,19 @@ def _keep(xp, shape, p):
     return xp.asarray(drawn >= p)
 
 
+def _product(xp, a, b, like):
+    """a @ b in memory that lies as `like` does.
+
+    Heads are often a transposed view of (B, L, H, E); what comes of them is then transposed back
+    without a copy.
+    """
+    if a.ndim != 4 or like.ndim != 4 or like.strides[1] >= like.strides[2]:
+        return xp.matmul(a, b)
+    count, heads = np.broadcast_shapes(a.shape[:2], b.shape[:2])
+    out = xp.empty((count, a.shape[2], heads, b.shape[3]), a.dtype).swapaxes(1, 2)
+    return xp.matmul(a, b, out=out)
+
+
 def _scaled(xp, keep, p, dtype):
     return keep.astype(dtype) * dtype.type(0.0 if p >= 1 else 1 / (1 - p))
 
@@ -197,7 +210,7 @@ def attention(xp, query, key, value, mask=None, /, scale=1.0, is_causal=False, d
     _exponentials(xp, weights, m, 0, is_causal)
     inverse = _inverse(xp, _row_sums(xp, weights))
     used = weights if keep is None else weights * _scaled(xp, keep, dropout_p, weights.dtype)
-    out = xp.matmul(used, v)
+    out = _product(xp, used, v, q)
     out *= inverse
     return out.astype(kind, copy=False), weights, inverse, None, keep
 
@@ -301,8 +314,9 @@ def attention_backward(
         )
     else:
         dropped = None if keep is None else _scaled(xp, keep, dropout_p, weights.dtype)
-        dv = xp.matmul(_t(weights if keep is None else weights * dropped), g) if wanted[2] else None
-        dq = dk = ds = None
+        dq = dk = dv = ds = None
+        if wanted[2]:
+            dv = _product(xp, _t(weights if keep is None else weights * dropped), g, v)
         if wanted[0] or wanted[1] or wanted[3]:
             ds = xp.matmul(g, _t(v))
             if keep is not None:
@@ -323,10 +337,10 @@ def attention_backward(
 def _from_scores(xp, ds, q, k, scale, wanted):
     dq = dk = None
     if wanted[0]:
-        dq = xp.matmul(ds, k)
+        dq = _product(xp, ds, k, q)
         dq *= dq.dtype.type(scale)
     if wanted[1]:
-        dk = xp.matmul(_t(ds), q)
+        dk = _product(xp, _t(ds), q, k)
         dk *= dk.dtype.type(scale)
     return dq, dk
 
