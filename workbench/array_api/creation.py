@@ -89,14 +89,21 @@ def _converted(x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tensor:
 
 
 def _from_python(obj: Any, dtype: Any) -> np.ndarray:
-    if dtype is not None and dtype.numpy.kind in "iu" and not _holds_tensors(obj):
-        array = np.array(obj)
-        if array.dtype.kind in "iuO" and array.size:  # exact for the largest integers
-            return np.array(obj, dtype=dtype.numpy)
-    array = np.array(obj) if not _holds_tensors(obj) else None
-    if array is not None and array.dtype.kind in "uO" and dtype is None and array.size:
-        np.array(obj, dtype=np.int64)  # raises OverflowError where the default cannot hold it
+    if _holds_tensors(obj):
+        return as_array(obj, dtype)
+    array = np.array(obj)
+    wide = array.dtype.kind in "ufO" and array.size and _all_whole(obj)
+    if wide and dtype is None:
+        return np.array(obj, dtype=np.int64)  # OverflowError where the default cannot hold one
+    if dtype is not None and dtype.numpy.kind in "iu" and (wide or array.dtype.kind == "i"):
+        return np.array(obj, dtype=dtype.numpy)  # exact, or an OverflowError
     return as_array(obj, dtype)
+
+
+def _all_whole(obj: Any) -> bool:
+    if isinstance(obj, (list, tuple)):
+        return all(_all_whole(item) for item in obj)
+    return isinstance(obj, int)
 
 
 def _holds_tensors(obj: Any) -> bool:
