@@ -52,6 +52,7 @@ from .tensor import (
 
 __version__ = "0.1.0"
 
+_METHODS = _tensor_room.functions.METHODS
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
 globals().update(_ALIASES)
@@ -66,6 +67,18 @@ _LAZY = {
     "utils": ("workbench.utils", None),
     "func": ("workbench.func", None),
     "serialization": ("workbench.serialization", None),
+    "accelerator": ("workbench.accelerator", None),
+    "amp": ("workbench.amp", None),
+    "autocast": ("workbench.amp", "autocast"),
+    "backends": ("workbench.backends", None),
+    "distributions": ("workbench.distributions", None),
+    "random": ("workbench.random", None),
+    "seed": ("workbench.random", "seed"),
+    "initial_seed": ("workbench.random", "initial_seed"),
+    "get_rng_state": ("workbench.random", "get_rng_state"),
+    "set_rng_state": ("workbench.random", "set_rng_state"),
+    "testing": ("workbench.testing", None),
+    "version": ("workbench.version", None),
     "save": ("workbench.serialization", "save"),
     "load": ("workbench.serialization", "load"),
     "vmap": ("workbench.func", "vmap"),
@@ -84,14 +97,56 @@ _LAZY = {
 }
 
 
+# torch has these functions of nn.functional at the top as well
+_FUNCTIONAL = frozenset(
+    """
+    alpha_dropout batch_norm bilinear binary_cross_entropy_with_logits celu cosine_embedding_loss
+    cosine_similarity ctc_loss dropout embedding embedding_bag feature_alpha_dropout group_norm
+    hardshrink hinge_embedding_loss instance_norm kl_div layer_norm margin_ranking_loss
+    pairwise_distance pdist poisson_nll_loss prelu rms_norm rrelu selu threshold
+    triplet_margin_loss relu_ celu_ rrelu_ selu_ threshold_
+    """.split()  # noqa: SIM905 - a list to read
+)
+
+# what is not here: name -> what to use instead
+_ABSENT = {
+    "jit": "wb.compile captures a step, and a model is saved as its state_dict",
+    "onnx": "export the weights with wb.serialization.save_safetensors",
+    "hub": "load weights with wb.load or wb.serialization.load_safetensors",
+    "ops": "every function is under wb, wb.nn.functional, wb.linalg, wb.fft or wb.special",
+    "classes": "there is no C++ to load classes from",
+    "sparse": "every tensor is dense",
+    "quantization": "there are no quantized tensors",
+    "ao": "there are no quantized tensors",
+    "distributed": "a run uses one device",
+    "multiprocessing": "threads share memory; use Python's own multiprocessing for processes",
+    "mps": "there is no backend for Apple's GPUs",
+    "xpu": "there is no backend for Intel's GPUs",
+    "fx": "wb.Network captures and edits a module",
+    "export": "wb.Network captures a module, net.code() prints it",
+    "cond": "use a Python if, or wb.where inside vmap",
+    "lobpcg": "use wb.linalg.eigh",
+    "ormqr": "use wb.linalg.householder_product and @",
+}
+
+
 def __getattr__(name: str) -> _Any:
     if name in _FUNCTIONS[""]:
         found = globals()[name] = _FUNCTIONS[""][name]
         return found
+    if name in _FUNCTIONAL:
+        functional = _importlib.import_module("workbench.nn.functional")
+        if hasattr(functional, name):
+            found = globals()[name] = getattr(functional, name)
+            return found
+    if name.endswith("_") and name in _METHODS and not name.startswith("_"):
+        found = globals()[name] = getattr(Tensor, name)  # torch.abs_ and its like
+        return found
     try:
         module, attribute = _LAZY[name]
     except KeyError:
-        raise AttributeError(f"module 'workbench' has no attribute {name!r}") from None
+        why = f": {_ABSENT[name]}" if name in _ABSENT else ""
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}{why}") from None
     loaded = _importlib.import_module(module)
     if name in ("Run", "training") and "ipykernel" in _sys.modules:
         # JupyterLab's sidebar lists the runs of a kernel
@@ -120,19 +175,9 @@ def numel(input: Tensor) -> int:
     return input.numel()
 
 
-def initial_seed() -> int:
-    """The seed the default generator started from."""
-    return default_generator().initial_seed()
-
-
-def get_rng_state() -> Tensor:
-    """The default generator's position, for `set_rng_state`."""
-    return _tensor_room.wrap(default_generator().get_state())
-
-
-def set_rng_state(state: Tensor) -> None:
-    """Put the default generator where `get_rng_state` found it."""
-    default_generator().set_state(state)
+def get_device(input: Tensor) -> int:
+    """The CUDA device's index; -1 on the CPU."""
+    return input.get_device()
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

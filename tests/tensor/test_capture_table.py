@@ -14,7 +14,8 @@ from workbench.tensor.binding import raw_signature
 from workbench.tensor.transforms.trees import flatten
 
 # Ops whose result's shape depends on values, or that look at values in Python beside the kernel
-NOT_CAPTURED = {"eig": "whether the eigenvalues are real decides its result's dtype"}
+_COMPLEX = "whether the eigenvalues are real decides the result's dtype"
+NOT_CAPTURED = {"eig": _COMPLEX, "eigvals": _COMPLEX}
 # Where NumPy computes a lone number by another routine than an array's element
 ROUNDED = {"vector_norm"}
 SEEDS = 3

@@ -23,7 +23,9 @@ def _ones(n, dtype):
 
 
 def _plain(x, n):
-    return type(x) is np.ndarray and x.dtype.char in "fd" and n <= _LONG
+    # an array that is being recorded stands for NumPy's and has one inside
+    known = type(x) is np.ndarray or type(getattr(x, "inside", None)) is np.ndarray
+    return known and x.dtype.char in "fd" and n <= _LONG
 
 
 def row_sums(x):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -141,6 +142,8 @@ def _compile(bound: Bound, piece: str) -> Any:
     }  # fmt: skip
     space |= _in_place
     _spaces.append(space)
+    if _around is not None:
+        _surround(space)
     exec(compile(source, filename, "exec"), space)  # our own declarations only, never user input
     made = space[bound.op.name if piece in ("call", "general", "public") else piece]
     if piece == "public":
@@ -163,6 +166,43 @@ def put_in_place(**names: Any) -> None:
     _in_place.update(names)
     for space in _spaces:
         space.update(names)
+
+
+# What every kernel is called through while a profile is taken: (op, kernel) -> kernel
+_around: Callable[[Op, Callable[..., Any]], Callable[..., Any]] | None = None
+
+
+def put_around(make: Callable[[Op, Callable[..., Any]], Callable[..., Any]] | None) -> None:
+    """Have the ops call their kernels through `make(op, kernel)`; None takes that away."""
+    global _around
+    _around = make
+    for space in _spaces:
+        _surround(space)
+
+
+def _surround(space: dict[str, Any]) -> None:
+    for name in ("ufunc", "op_forward", "routed"):
+        plain = space.setdefault(f"plain_{name}", space[name])
+        if plain is not None:
+            space[name] = plain if _around is None else _around(space["op"], plain)
+
+
+def guard(bound: Bound, lines: list[str], **names: Any) -> None:
+    """Put lines at the head of an op's functions, in place: what refers to them need not change."""
+    pieces = [("call", 1), ("public", 3)]
+    if bound.op.operator is not None and len(bound.op.tensors) == 2:
+        pieces.append(("operator", 1))
+    for piece, at in pieces:
+        function = getattr(bound, piece)
+        source = MAKERS[piece](bound)
+        text = "\n".join([*source[:at], *lines, *source[at:]]) + "\n"
+        space = function.__globals__
+        space.update(names)
+        exec(
+            compile(text, f"<workbench op {bound.op.torch_name}: {piece}, guarded>", "exec"), space
+        )
+        made = space.pop(source[0].removeprefix("def ").partition("(")[0])
+        function.__code__ = made.__code__
 
 
 def _asarray(r: Any) -> Any:

@@ -1,11 +1,12 @@
 """One step of the backward pass where something unusual may be afoot.
 
-Anomaly detection, hooks on saved tensors, `vmap` and captured steps all end here, so that `sweep` has one flag to
+Anomaly detection, hooks on saved tensors, `vmap`, captured steps and profiles all end here, so that `sweep` has one flag to
 look at and an ordinary pass does nothing for them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from . import anomaly
@@ -14,8 +15,18 @@ from .node import Node
 from .saved_hooks import PackedTuple
 
 
+# What a node's step is run through while a profile is taken: (node, run) -> its result
+around: Callable[[Node, Callable[[], Any]], Any] | None = None
+
+
 def step(space: Any, g: Any, node: Node, taped: bool) -> Any:
     """The gradients of a node's inputs, in their shapes and dtypes."""
+    if around is not None:
+        return around(node, lambda: _step(space, g, node, taped))
+    return _step(space, g, node, taped)
+
+
+def _step(space: Any, g: Any, node: Node, taped: bool) -> Any:
     held = node.saved
     if type(held) is PackedTuple:
         node.saved = held.unpacked(node)

@@ -11,6 +11,7 @@ import numpy as np
 
 from workbench.arrays.random import Generator, use
 from workbench.tensor import Tensor, enable_grad, mark_written, no_grad
+from workbench.tensor.capture import compile
 
 from . import threads
 from .batches import Batch, Feed
@@ -75,7 +76,12 @@ class StepLoop:
         self._buffers: list[Any]
         self._row: Writer | None = None
         self._row_metrics: tuple[str, ...] = ()
+        self.compiled: Any = None
         self.refresh()
+
+    def compile(self, enabled: bool) -> None:
+        """Record the forward and backward passes once and replay them, or stop doing so."""
+        self.compiled = compile(self._passes) if enabled else None
 
     def refresh(self) -> None:
         """Look at the network again: after an edit it has other parameters and buffers."""
@@ -111,17 +117,14 @@ class StepLoop:
 
     def _attempt(self, batch: Batch) -> Result:
         optimizer, statistics = self.optimizer, self._statistics
-        optimizer.zero_grad()
         if not self.network.training:
             self.network.train()
-        output = self.network(*batch.inputs)
-        loss = self.loss(output, batch.target)
+        output, loss = (self.compiled or self._passes)(batch.inputs, batch.target)
         value = float(loss.item())
         if not math.isfinite(value):
             raise NotFinite("loss")
         with no_grad():
             metrics = measure(self.metrics, output, batch.target)
-        loss.backward()
         squares = statistics.gradient_squares()
         norm = self._gradient_norm(squares)
         limit = self.clip_grad_norm
@@ -141,6 +144,14 @@ class StepLoop:
             self.scheduler.step()
         self._record(value, metrics, squares, sampled)
         return Result(value, metrics, ended)
+
+    def _passes(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, Any]:
+        """Forward and backward: what a plan holds when the run is compiled."""
+        self.optimizer.zero_grad()
+        output = self.network(*inputs)
+        loss = self.loss(output, target)
+        loss.backward()
+        return output, loss
 
     def _gradient_norm(self, squares: list[float]) -> float:
         total = sum(squares)

@@ -12,6 +12,7 @@ from workbench.tensor import no_grad
 
 from . import evaluation, live
 from .batches import LoaderFeed, feed, sources
+from .capturing import Capturing
 from .choices import (
     check_count,
     check_rate,
@@ -31,10 +32,9 @@ from .metrics import named_metrics
 from .recorder import Recorder
 from .session import UNSEEDED, Recipe, Session, made_without_seed, network_code
 from .state import State
-from .view import View
 
 
-class Run(View):
+class Run(Capturing):
     """A training run.
 
     `network` is any `nn.Module`; edits need a `wb.Network`. `data` is `Splits`, `(train, test)`, a

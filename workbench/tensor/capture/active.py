@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+profiler: Any = None  # the profile being taken
 recorder: Any = None  # the Recorder at work; there is at most one in the process
 lock = threading.Lock()
 

@@ -47,6 +47,18 @@ class Captured:
         self.guards = Guards(recorder, tensors)
         self.busy = threading.Lock()
 
+    def _profiled(self, arrays: list[Any]) -> Any:
+        """Replay with every step noted by the profile being taken."""
+        watch, steps = active.profiler, self.plan.steps
+        tick = watch.tick([(s.name, s.layer, _bytes_made(s)) for s in steps])
+        timed = Emitter(self.plan).function(len(arrays), tick)
+        event = watch.begin("replay", "replay")
+        try:
+            tick(-1)
+            return timed(*arrays)
+        finally:
+            watch.finish(event)
+
     def _note(self, tensor: Any, tensors: list[Any], recorder: Recorder) -> Any:
         """How a replay finds or makes this tensor of the result."""
         mark = _Mark(len(self._parts))
@@ -66,7 +78,8 @@ class Captured:
 
     def run(self, tensors: list[Any]) -> Any:
         """Replay with these argument tensors."""
-        made = self.replay(*[t.array for t in tensors])
+        arrays = [t.array for t in tensors]
+        made = self.replay(*arrays) if active.profiler is None else self._profiled(arrays)
         later, node = self.later, None
         if later is not None:
             node = later.node(made[self._count :], tensors)
@@ -85,6 +98,10 @@ class Captured:
         if type(template) is _Mark:
             return found[template.place]
         return _filled(template, found)
+
+
+def _bytes_made(step: Any) -> int:
+    return sum(v.nbytes for v in step.outs_made() if v.root is v)
 
 
 class _Mark:

@@ -167,10 +167,15 @@ class Emitter:
             ):
                 self.line(f"d{value.number} = None")
 
-    def function(self, arguments: int) -> Any:
-        """The compiled function, from the arguments' arrays to the outputs' arrays."""
+    def function(self, arguments: int, tick: Any = None) -> Any:
+        """The compiled function, from the arguments' arrays to the outputs' arrays.
+
+        `tick`, where given, is called with the number of each step when it is done.
+        """
         for i, one in enumerate(self.plan.steps):
             self.instruction(i, one)
+            if tick is not None:
+                self.line(f"{self.name(tick, 'tick')}({i})")
         written: list[Any] = []
         for one in self.plan.steps:
             for value in one.writes:

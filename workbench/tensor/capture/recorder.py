@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.ops import OPS
 from workbench.tensor import versions
+from workbench.tensor.rawspace import RawSpace
 
 from .program import (
     ARGUMENT,
@@ -39,6 +41,17 @@ _UNSEEN = object()
 # Ops whose result's shape depends on values: no plan can hold them
 RESIZING = {"nonzero", "masked_select", "unique", "unique_consecutive", "repeat_interleave",
             "bincount", "argwhere"}  # fmt: skip
+
+
+# Families (files of ops/) whose kernels are a few NumPy calls, written down one by one, so that
+# their results can be planned and fused. Others choose their way by what they are given; they
+# are taken as a whole.
+SIMPLE = {"elementwise", "compare", "trigonometry", "exponentials", "shape", "linalg", "blend"}
+
+
+def is_simple(op: Any) -> bool:
+    """Whether an op's kernel and gradient rules are looked into."""
+    return op.family in SIMPLE or op.name == "relu"
 
 
 class Recorder:
@@ -63,6 +76,7 @@ class Recorder:
         self._given: dict[int, Any] = {}  # leaf -> the gradient a replay has already put there
         self.swept: set[int] = set()
         self.results: dict[int, Value] = {}
+        self.space = TracedSpace(self)
 
     @property
     def live(self) -> bool:
@@ -335,15 +349,14 @@ class Recorder:
     # -- kernels of the op table and of the tape -------------------------------------------------
 
     def op(self, op: Any, forward: Callable[..., Any], values: Any) -> Any:
-        """An op's forward: looked into if that works, else taken as a whole."""
+        """An op's forward: looked into if it is simple and that works, else taken as a whole."""
         if not self.live:
             return forward(np, *bare(list(values)))
-        if not op.random and not any(callable(v) for v in values):
+        if is_simple(op) and not op.random and not any(callable(v) for v in values):
             try:
                 return self._inline(lambda: forward(np, *values))
             except Exception:  # noqa: BLE001 - a real error comes again below
-                if self.depth:
-                    raise
+                pass
         if op.name in RESIZING or (op.name == "getitem" and _masked(values[1])):
             self.abandon(f"{op.name}: its result's size needs a value that the step computes")
             return forward(np, *bare(list(values)))
@@ -356,10 +369,11 @@ class Recorder:
         self.swept.add(node.seq)
         if not hasattr(kind, "op"):
             return kind.backward(space, g, node)
-        try:
-            return self._inline(lambda: kind.backward(space, g, node))
-        except Exception:  # noqa: BLE001 - a real error comes again below
-            pass
+        if is_simple(kind.op):
+            try:
+                return self._inline(lambda: kind.backward(self.space, g, node))
+            except Exception:  # noqa: BLE001 - a real error comes again below
+                pass
         rule = _Rule(kind, tuple(edge is not None for edge in node.edges), getattr(g, "specs", ()))
         grads = dict(g) if isinstance(g, dict) else g
         return self.opaque(rule, (grads, node.saved), {}, name=rule.__name__)
@@ -502,6 +516,32 @@ MOVED = "parameters were given memory during the step, as a first step may do"
 
 def GRAD(*_: Any) -> None:  # noqa: N802 - a marker: the emitter writes the assignment
     """Stands for `tensor.grad = value`."""
+
+
+class TracedSpace(RawSpace):
+    """`F` for gradient rules that are looked into: the ops they call are in turn seen to."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(np)
+        self._recorder = recorder
+
+    def __getattr__(self, name: str) -> Any:
+        op = OPS.get(name)
+        if op is None or op.ufunc is not None:
+            return super().__getattr__(name)
+        names = [p.name for p in op.params]
+        results = len(op.returns) or 1
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            given = dict(zip(names, args, strict=False)) | kwargs
+            values = [given.get(p.name, p.default) for p in op.params]
+            found = self._recorder.op(op, op.forward, values)
+            if not op.aux:
+                return found
+            return found[0] if results == 1 else found[:results]
+
+        setattr(self, name, call)
+        return call
 
 
 class Whole:
