@@ -57,9 +57,9 @@ def _shape(x, channels, sides):
 
 
 def _bias_rule(F, g, weight_shape):
-    sides = tuple(range(-(len(weight_shape) - 2), 0))
-    batch = (0,) if len(g.shape) == len(weight_shape) else ()
-    return F.sum(g, batch + sides, False)
+    """Summed over the sides first, which lie together, then over the batch."""
+    per = F.sum(g, tuple(range(-(len(weight_shape) - 2), 0)), False)
+    return F.sum(per, (0,), False) if len(g.shape) == len(weight_shape) else per
 
 
 # -- convolution -----------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """The ways to compute a convolution and its two adjoints, and the choice among them.
 
-Every way takes raw arrays and a `Geometry`, and gives fresh contiguous arrays. `columns` can do
-anything; the others are for float32 and float64 on the CPU:
+Results are fresh contiguous arrays that own their memory. `columns` can do anything; the other ways
+are for float32 and float64 on the CPU, and write into an array they are given:
 
 - `pointwise`: kernels of one element are matrix products of what is there
-- `winograd`: 3 × 3, stride 1, many channels
+- `winograd`: images, kernels three rows high, stride 1, many channels
 - `rows`: many channels otherwise
 - `depthwise`: one input channel per group
 - `columns`: the rest
@@ -26,7 +26,8 @@ __all__ = ["Geometry", "adjoint_input", "adjoint_weight", "forward"]
 
 _SMALL = 1 << 17  # multiplications below which columns win by their few calls
 _NARROW = 8  # channels below which products of rows are too thin
-_WIDE = 32  # channels from which Winograd's sums pay
+_WIDE = 32  # channels from which Winograd's additions pay
+_LARGE = 1 << 23  # multiplications from which they do
 
 
 @lru_cache(maxsize=1024)
@@ -42,12 +43,20 @@ def _choice(geo: Geometry, char: str) -> Any:
         return pointwise
     if min(geo.c, geo.k) < _NARROW:
         return None
-    if (
-        geo.dims == 2 and geo.kernel == (3, 3) and geo.stride == geo.dilation == (1, 1)
-        and min(geo.c, geo.k) >= _WIDE and max(geo.lo + geo.hi) <= 2 and char == "f"
-    ):  # fmt: skip
+    if char == "f" and geo.work >= _LARGE and _three_high(geo):
         return winograd
     return rows
+
+
+def _three_high(geo: Geometry) -> bool:
+    """Whether `winograd` takes it, and its channels are many enough."""
+    return (
+        geo.dims == 2
+        and geo.kernel[0] == 3
+        and geo.stride == (1, 1)
+        and geo.dilation[0] == 1
+        and min(geo.c, geo.k) >= _WIDE
+    )
 
 
 def _way(xp: Any, dtype: Any, geo: Geometry) -> Any:
@@ -67,9 +76,9 @@ def forward(xp: Any, x: Any, w: Any, geo: Geometry) -> Any:
     way = _way(xp, x.dtype, geo)
     if way is None:
         return columns.forward(xp, x, w, geo)
-    made = _lifted(way, geo)
-    out = way.forward(_ready(x, made.x_shape), _ready(w, made.w_shape), made)
-    return out.reshape(geo.y_shape)
+    made, out = _lifted(way, geo), np.empty(geo.y_shape, x.dtype)
+    way.forward(_ready(x, made.x_shape), _ready(w, made.w_shape), made, out.reshape(made.y_shape))
+    return out  # which owns its memory: views of it were written
 
 
 def adjoint_input(xp: Any, y: Any, w: Any, geo: Geometry) -> Any:
@@ -77,9 +86,11 @@ def adjoint_input(xp: Any, y: Any, w: Any, geo: Geometry) -> Any:
     way = _way(xp, y.dtype, geo)
     if way is None:
         return columns.adjoint_input(xp, y, w, geo)
-    made = _lifted(way, geo)
-    out = way.adjoint_input(_ready(y, made.y_shape), _ready(w, made.w_shape), made)
-    return out.reshape(geo.x_shape)
+    made, out = _lifted(way, geo), np.empty(geo.x_shape, y.dtype)
+    way.adjoint_input(
+        _ready(y, made.y_shape), _ready(w, made.w_shape), made, out.reshape(made.x_shape)
+    )
+    return out
 
 
 def adjoint_weight(xp: Any, x: Any, y: Any, geo: Geometry) -> Any:
@@ -87,9 +98,11 @@ def adjoint_weight(xp: Any, x: Any, y: Any, geo: Geometry) -> Any:
     way = _way(xp, x.dtype, geo)
     if way is None:
         return columns.adjoint_weight(xp, x, y, geo)
-    made = _lifted(way, geo)
-    out = way.adjoint_weight(_ready(x, made.x_shape), _ready(y, made.y_shape), made)
-    return out.reshape(geo.w_shape)
+    made, out = _lifted(way, geo), np.empty(geo.w_shape, x.dtype)
+    way.adjoint_weight(
+        _ready(x, made.x_shape), _ready(y, made.y_shape), made, out.reshape(made.w_shape)
+    )
+    return out
 
 
 class _Groups:
@@ -103,22 +116,16 @@ class _Groups:
             yield one, slice(i * c, (i + 1) * c), slice(i * k, (i + 1) * k)
 
     @classmethod
-    def forward(cls, x: Any, w: Any, geo: Geometry) -> Any:
-        out = np.empty(geo.y_shape, x.dtype)
+    def forward(cls, x: Any, w: Any, geo: Geometry, out: Any) -> None:
         for one, c, k in cls._parts(geo):
             out[:, k] = forward(np, x[:, c], w[k], one)
-        return out
 
     @classmethod
-    def adjoint_input(cls, y: Any, w: Any, geo: Geometry) -> Any:
-        out = np.empty(geo.x_shape, y.dtype)
+    def adjoint_input(cls, y: Any, w: Any, geo: Geometry, out: Any) -> None:
         for one, c, k in cls._parts(geo):
             out[:, c] = adjoint_input(np, y[:, k], w[k], one)
-        return out
 
     @classmethod
-    def adjoint_weight(cls, x: Any, y: Any, geo: Geometry) -> Any:
-        out = np.empty(geo.w_shape, x.dtype)
+    def adjoint_weight(cls, x: Any, y: Any, geo: Geometry, out: Any) -> None:
         for one, c, k in cls._parts(geo):
             out[k] = adjoint_weight(np, x[:, c], y[:, k], one)
-        return out

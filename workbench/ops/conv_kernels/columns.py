@@ -146,6 +146,7 @@ def adjoint_weight(xp, x, y, geo):
             total = made
         else:
             total += made
-    if total is None:
-        return xp.zeros(geo.w_shape, x.dtype)
-    return total.reshape(geo.w_shape)
+    out = xp.zeros(geo.w_shape, x.dtype)
+    if total is not None:
+        out[...] = total.reshape(geo.w_shape)
+    return out

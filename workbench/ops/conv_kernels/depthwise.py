@@ -68,10 +68,9 @@ def _weights(w, geo, m):
     return np.ascontiguousarray(np.tile(one, (1, 1, 1, 1, m)))
 
 
-def forward(x, w, geo):
+def forward(x, w, geo, out):
     """(N, C, D, H, W) and (C · r, 1, *kernel) → (N, C · r, *outs)."""
     r = geo.k // geo.c
-    out = np.empty(geo.y_shape, x.dtype)
     for i, m in _chunks(geo, x.dtype.itemsize):
         room, weights = _load(x[i : i + m], geo, m), _weights(w, geo, m)
         total = scratch("results", (*geo.outs, m * geo.c), x.dtype)
@@ -87,12 +86,10 @@ def forward(x, w, geo):
                 transpose(total.reshape(-1, m * geo.c), into.reshape(m * geo.c, -1))
             else:
                 into[:, :, q] = total.reshape(-1, m, geo.c).transpose(1, 2, 0)
-    return out
 
 
-def adjoint_input(y, w, geo):
+def adjoint_input(y, w, geo, out):
     """(N, C · r, *outs) and (C · r, 1, *kernel) → (N, C, D, H, W)."""
-    out = np.empty(geo.x_shape, y.dtype)
     for i, m in _chunks(geo, y.dtype.itemsize):
         given, weights = _gradients(y[i : i + m], geo, m), _weights(w, geo, m)
         room = scratch("images", (*geo.room, m * geo.c), y.dtype)
@@ -103,10 +100,9 @@ def adjoint_input(y, w, geo):
                 room[seen] += np.multiply(given[q], weights[(q, *at)], out=part)
         cut = np.ascontiguousarray(room[_inside(geo)])
         transpose(cut.reshape(-1, m * geo.c), out[i : i + m].reshape(m * geo.c, -1))
-    return out
 
 
-def adjoint_weight(x, y, geo):
+def adjoint_weight(x, y, geo, out):
     """(N, C, D, H, W) and (N, C · r, *outs) → (C · r, 1, *kernel)."""
     r = geo.k // geo.c
     total = np.zeros((r, *geo.kernel, geo.c), x.dtype)
@@ -119,4 +115,4 @@ def adjoint_weight(x, y, geo):
                 # first over positions, in long rows, then over images
                 sums = part.reshape(-1, m * geo.c).sum(axis=0)
                 total[(q, *at)] += sums.reshape(m, geo.c).sum(axis=0)
-    return np.ascontiguousarray(total.transpose(4, 0, 1, 2, 3)).reshape(geo.w_shape)
+    out.reshape(geo.c, r, *geo.kernel)[...] = total.transpose(4, 0, 1, 2, 3)

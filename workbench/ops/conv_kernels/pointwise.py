@@ -6,6 +6,8 @@ from math import prod
 
 import numpy as np
 
+from workbench.arrays.scratch import scratch
+
 _ROOM = 1 << 20  # elements of products of single images, before they are summed
 
 
@@ -23,28 +25,31 @@ def _taken(x, geo):
     return x.reshape(geo.batch, geo.c, prod(geo.outs))
 
 
-def forward(x, w, geo):
-    """(N, C, *ins) and (K, C, 1 …) → (N, K, *outs)."""
-    return np.matmul(w.reshape(geo.k, geo.c), _taken(x, geo)).reshape(geo.y_shape)
+def forward(x, w, geo, out):
+    """(N, C, *ins) and (K, C, 1 …) → `out` (N, K, *outs)."""
+    into = out.reshape(geo.batch, geo.k, prod(geo.outs))
+    np.matmul(w.reshape(geo.k, geo.c), _taken(x, geo), out=into)
 
 
-def adjoint_input(y, w, geo):
-    """(N, K, *outs) and (K, C, 1 …) → (N, C, *ins)."""
+def adjoint_input(y, w, geo, out):
+    """(N, K, *outs) and (K, C, 1 …) → `out` (N, C, *ins)."""
     flat = y.reshape(geo.batch, geo.k, prod(geo.outs))
-    made = np.matmul(w.reshape(geo.k, geo.c).T, flat).reshape(geo.batch, geo.c, *geo.outs)
+    turned = w.reshape(geo.k, geo.c).T
     if geo.outs == geo.ins:
-        return made
-    out = np.zeros(geo.x_shape, y.dtype)
-    out[_steps(geo)] = made
-    return out
+        np.matmul(turned, flat, out=out.reshape(geo.batch, geo.c, prod(geo.ins)))
+        return
+    made = scratch("results", (geo.batch, geo.c, prod(geo.outs)), y.dtype)
+    np.matmul(turned, flat, out=made)
+    out[...] = 0
+    out[_steps(geo)] = made.reshape(geo.batch, geo.c, *geo.outs)
 
 
-def adjoint_weight(x, y, geo):
-    """(N, C, *ins) and (N, K, *outs) → (K, C, 1 …)."""
+def adjoint_weight(x, y, geo, out):
+    """(N, C, *ins) and (N, K, *outs) → `out` (K, C, 1 …)."""
     x, y = _taken(x, geo), y.reshape(geo.batch, geo.k, prod(geo.outs))
     step = max(1, _ROOM // (geo.k * geo.c))
-    total = np.zeros((geo.k, geo.c), x.dtype)
+    total = out.reshape(geo.k, geo.c)
+    total[...] = 0
     for i in range(0, geo.batch, step):
         part = slice(i, i + step)
         total += np.matmul(y[part], x[part].swapaxes(-1, -2)).sum(axis=0)
-    return total.reshape(geo.w_shape)

@@ -12,7 +12,7 @@ multiply exactly as much as the definition does.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -56,6 +56,30 @@ class Layout:
         column = at_w % geo.stride[2] * self.wide + at_w // geo.stride[2]
         return column * self.m * self.row + (at_d * geo.room[1] + at_h) * geo.c
 
+    def _walk(self, spot_first):
+        """(tap, spot, element where the tap's submatrix begins)."""
+        pairs = [(t, s) for t in range(len(self.taps)) for s in range(len(self.spots))]
+        if spot_first:
+            pairs.sort(key=lambda pair: pair[1])
+        return [(t, s, self.starts[t][s]) for t, s in pairs]
+
+    @cached_property
+    def onward(self):
+        """The products of the convolution: rows, kernels, output."""
+        weight, row = self.k * self.geo.k, self.tall * self.geo.k
+        return [(at, t * weight, s * row, t > 0) for t, s, at in self._walk(True)]
+
+    @cached_property
+    def back(self):
+        """Those of its adjoint in the input: output, kernels, rows."""
+        return [(o, k, i, True) for i, k, o, _ in self.onward]
+
+    @cached_property
+    def weight(self):
+        """Those of its adjoint in the weight: output, rows, kernels."""
+        weight, row = self.k * self.geo.k, self.tall * self.geo.k
+        return [(s * row, at, t * weight, True) for t, s, at in self._walk(False)]
+
     def residues(self):
         """For every residue of W by the stride: it, its first column and the input's columns."""
         geo, step = self.geo, self.geo.stride[2]
@@ -71,18 +95,14 @@ def _layout(geo):
     return Layout(geo, geo.batch)
 
 
-def images(geo, itemsize):
-    """How many images are taken at a time."""
-    each = prod(geo.room) * geo.c * itemsize
-    fit = max(1, _CACHE // max(each, 1))
-    return min(max(fit, -(-_TALL // max(geo.outs[-1], 1))), geo.batch)
-
-
 def _chunks(geo, itemsize):
-    """(slice of the batch, its layout), one after the other."""
-    step = images(geo, itemsize)
-    for i in range(0, geo.batch, step):
-        stop = min(i + step, geo.batch)
+    """(slice of the batch, its layout), one after the other: even parts that fit the cache."""
+    each = prod(geo.room) * geo.c * itemsize
+    want = max(1, _CACHE // max(each, 1), -(-_TALL // geo.outs[-1]))
+    parts = max(1, round(geo.batch / want))
+    size = -(-geo.batch // parts)
+    for i in range(0, geo.batch, size):
+        stop = min(i + size, geo.batch)
         yield slice(i, stop), _layout(geo.resized(stop - i, geo.c, geo.k, 1))
 
 
@@ -133,61 +153,40 @@ def _load_outputs(y, lay):
     return turned
 
 
-def _each(lay, spot_first):
-    """(tap number, spot number, element where the tap's submatrix begins)."""
-    pairs = [(t, s) for t in range(len(lay.taps)) for s in range(len(lay.spots))]
-    if spot_first:
-        pairs.sort(key=lambda pair: pair[1])
-    return [(t, s, lay.starts[t][s]) for t, s in pairs]
-
-
-def forward(x, w, geo):
+def forward(x, w, geo, out):
     """Float32 or float64 images (N, C, D, H, W) and the weight → (N, K, D, H, W)."""
-    out = np.empty(geo.y_shape, x.dtype)
     turned = np.ascontiguousarray(w.transpose(2, 4, 3, 1, 0) if geo.dilation[1] == 1
                                   else w.transpose(2, 3, 4, 1, 0))  # fmt: skip
     for part, lay in _chunks(geo, x.dtype.itemsize):
         rows = _load(x[part], lay)
         made = scratch("outputs", (*geo.outs, lay.m, geo.k), x.dtype)
-        size = lay.k * geo.k
-        steps = [
-            (at, t * size, s * lay.tall * geo.k, t > 0) for t, s, at in _each(lay, True)
-        ]  # fmt: skip
-        products(rows, turned, made, (lay.tall, geo.k, lay.k), (lay.row, geo.k, geo.k), steps)
+        products(rows, turned, made, (lay.tall, geo.k, lay.k), (lay.row, geo.k, geo.k),
+                 lay.onward)  # fmt: skip
         transpose(made.reshape(-1, lay.m * geo.k), _flat(out[part]))
-    return out
 
 
-def adjoint_input(y, w, geo):
+def adjoint_input(y, w, geo, out):
     """Gradients (N, K, D, H, W) of the result and the weight → (N, C, D, H, W)."""
-    out = np.empty(geo.x_shape, y.dtype)
     turned = np.ascontiguousarray(w.transpose(2, 4, 0, 3, 1) if geo.dilation[1] == 1
                                   else w.transpose(2, 3, 4, 0, 1))  # fmt: skip
     for part, lay in _chunks(geo, y.dtype.itemsize):
         loaded = _load_outputs(y[part], lay)
         rows = scratch("rows", lay.shape, y.dtype)
         rows[...] = 0
-        size = lay.k * geo.k
-        steps = [
-            (s * lay.tall * geo.k, t * size, at, True) for t, s, at in _each(lay, True)
-        ]  # fmt: skip
-        products(loaded, turned, rows, (lay.tall, lay.k, geo.k), (geo.k, lay.k, lay.row), steps)
+        products(loaded, turned, rows, (lay.tall, lay.k, geo.k), (geo.k, lay.k, lay.row),
+                 lay.back)  # fmt: skip
         _store(rows, lay, out[part])
-    return out
 
 
-def adjoint_weight(x, y, geo):
+def adjoint_weight(x, y, geo, out):
     """Images and gradients of the result → the weight's gradient."""
     kd, kh, kw = geo.kernel
     made = np.zeros(geo.k * geo.c * geo.taps, x.dtype)
     for part, lay in _chunks(geo, x.dtype.itemsize):
         rows, loaded = _load(x[part], lay), _load_outputs(y[part], lay)
-        size = lay.k * geo.k
-        steps = [
-            (s * lay.tall * geo.k, at, t * size, True) for t, s, at in _each(lay, False)
-        ]  # fmt: skip
-        products(loaded, rows, made, (geo.k, lay.k, lay.tall), (geo.k, lay.row, lay.k), steps,
-                 transposed=True)  # fmt: skip
+        products(loaded, rows, made, (geo.k, lay.k, lay.tall), (geo.k, lay.row, lay.k),
+                 lay.weight,                 transposed=True)  # fmt: skip
     if geo.dilation[1] == 1:
-        return np.ascontiguousarray(made.reshape(kd, kw, geo.k, kh, geo.c).transpose(2, 4, 0, 3, 1))
-    return np.ascontiguousarray(made.reshape(kd, kh, kw, geo.k, geo.c).transpose(3, 4, 0, 1, 2))
+        out[...] = made.reshape(kd, kw, geo.k, kh, geo.c).transpose(2, 4, 0, 3, 1)
+    else:
+        out[...] = made.reshape(kd, kh, kw, geo.k, geo.c).transpose(3, 4, 0, 1, 2)

@@ -1,195 +1,243 @@
-"""Convolution by 3 × 3 kernels in 2.25 times fewer multiplications: Winograd's F(2 × 2, 3 × 3).
+"""Convolution with kernels three rows high in two thirds of the multiplications.
 
-Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (2016). Output tiles of 2 × 2 come
-from input tiles of 4 × 4, tile by tile d and kernel g:
+Winograd's F(2, 3) along H (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks",
+2016): two output rows y come from four input rows d and three kernel rows g by four products,
 
-    Aᵀ [ (G g Gᵀ) ∘ (Bᵀ d B) ] A
+    y = Aᵀ [ (G g) ∘ (Bᵀ d) ],
 
-which over channels is one matrix product for each of the 16 places of a tile. All factors are 0,
-±1 and ½: rounding errors stay at the size of the direct sum's. The transforms are sums of whole
-planes: images lie as (H, W, N · C), so that every addition runs over long contiguous rows.
+where a "product" is a convolution along W, here matrix products of shifted rows. All factors are
+0, ±1 and ½, so rounding errors stay at the size of the direct sum's. Along W too it would save
+more multiplications than the additions are worth in NumPy.
+
+Images lie as (H, W, N · C): the transforms are sums of whole image rows, contiguous and long, and
+a tap's windows are contiguous rows of (W · N, C). The adjoints run the same steps transposed.
 """
 
 from __future__ import annotations
+
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from workbench.arrays.openblas import products, transpose
 from workbench.arrays.scratch import scratch
 
-_CACHE = 3 << 18  # bytes of transformed tiles (input and output) at a time
-_RUN = 256  # elements that a row should have at least
-_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+_CACHE = 1 << 18  # bytes of transformed rows at a time, at least
+_TALL = 448  # rows that a product should have: fewer cost calls, more leave the cache
+# the last row's sign makes the fourth product's sign in Aᵀ a plus
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
 
 
-def _kernels(w):
-    """Weights (K, C, 3, 3) as (16, C, K) in the tiles' places, the one along W first."""
-    k, c = w.shape[:2]
-    both = np.einsum("vj,xi->vxij", _G, _G).reshape(16, 9).astype(w.dtype)
-    made = np.matmul(both, w.reshape(k * c, 9).T).reshape(16, k, c)
-    return np.ascontiguousarray(made.swapaxes(1, 2))
-
-
-def _adjoint_kernels(made, geo):
-    """The adjoint of `_kernels`: (16, C, K) → (K, C, 3, 3)."""
-    both = np.einsum("vj,xi->vxij", _G, _G).reshape(16, 9).astype(made.dtype)
-    flat = np.matmul(both.T, made.reshape(16, -1)).reshape(9, geo.c, geo.k)
-    return np.ascontiguousarray(flat.transpose(2, 1, 0)).reshape(geo.w_shape)
-
-
-class Tiles:
-    """How the output's sides are cut into tiles, and work is cut into pieces."""
+class Layout:
+    """How a batch of images is cut into tiles, and the products over them."""
 
     def __init__(self, geo, itemsize):
         self.geo = geo
-        self.oh, self.ow = geo.outs[-2:]
-        self.th, self.tw = -(-self.oh // 2), -(-self.ow // 2)
-        self.m = min(geo.batch, max(4, -(-_RUN // min(geo.c, geo.k))))
-        row = 16 * self.tw * self.m * (geo.c + geo.k) * itemsize
-        self.tall = min(self.th, max(1, _CACHE // row))  # rows of tiles at a time
-
-    def batches(self):
-        """(slice of the batch, images in it)."""
-        n = self.geo.batch
-        for i in range(0, n, self.m):
-            stop = min(i + self.m, n)
-            yield slice(i, stop), stop - i
+        self.m = m = geo.batch
+        self.pairs = -(-geo.outs[-2] // 2)  # pairs of output rows
+        self.wide, self.kw = geo.room[-1], geo.kernel[-1]
+        self.tall = geo.outs[-1] * m
+        self.row_in, self.row_out = self.wide * m * geo.c, self.tall * geo.k
+        each = 4 * itemsize * (self.row_in + self.row_out)
+        self.n = max(1, min(self.pairs, _CACHE // each))  # pairs at a time
 
     def pieces(self):
-        """(first row of tiles, how many)."""
-        for i in range(0, self.th, self.tall):
-            yield i, min(self.tall, self.th - i)
+        """(first pair of output rows, how many)."""
+        for at in range(0, self.pairs, self.n):
+            yield at, min(self.n, self.pairs - at)
+
+    def _walk(self, places, rows):
+        """(in the rows, in the kernels, in the results) for each product; one tap after another.
+
+        `places`: which of the four products; `rows(place, t)`: the row of results of pair t.
+        """
+        geo = self.geo
+        step = geo.dilation[-1] * self.m * geo.c
+        return [
+            (
+                (x * self.n + t) * self.row_in + j * step,
+                (x * self.kw + j) * geo.c * geo.k,
+                rows(x, t) * self.row_out,
+                j > 0,
+            )
+            for t in range(self.n)
+            for x in places
+            for j in range(self.kw)
+        ]
+
+    @cached_property
+    def outer(self):
+        """The first and the last product: they go into the output rows themselves."""
+        return self._walk((0, 3), lambda x, t: 2 * t + (x == 3))
+
+    @cached_property
+    def inner(self):
+        """The two in between, whose sum and difference are added to the output rows."""
+        return self._walk((1, 2), lambda x, t: (x - 1) * self.n + t)
+
+    @cached_property
+    def outer_back(self):
+        """`outer` for the adjoint in the input: results, kernels, rows."""
+        return [(o, k, i, True) for i, k, o, _ in self.outer]
+
+    @cached_property
+    def inner_back(self):
+        """`inner` likewise."""
+        return [(o, k, i, True) for i, k, o, _ in self.inner]
+
+    @cached_property
+    def outer_weight(self):
+        """`outer` for the adjoint in the weight: rows, results, kernels."""
+        return sorted((i, o, k, True) for i, k, o, _ in self.outer)
+
+    @cached_property
+    def inner_weight(self):
+        """`inner` likewise."""
+        return sorted((i, o, k, True) for i, k, o, _ in self.inner)
 
 
-def _load(x, tiles, m):
-    """Images (m, C, H, W) as (2 th + 2, W, m · C), zeros above and below."""
-    geo = tiles.geo
-    h, w = geo.ins[-2:]
-    lo = geo.lo[-2]
-    tall = 2 * tiles.th + 2
-    held = min(h, tall - lo)  # a valid convolution of an even side leaves none out
-    rows = scratch("images", (max(tall, lo + h), w, m * geo.c), x.dtype)
+@lru_cache(maxsize=256)
+def _layout(geo, itemsize):
+    return Layout(geo, itemsize)
+
+
+def _batches(geo, itemsize):
+    """(slice of the batch, its layout): even parts, each with products tall enough."""
+    parts = max(1, round(geo.batch * geo.outs[-1] / _TALL))
+    size = -(-geo.batch // parts)
+    for i in range(0, geo.batch, size):
+        stop = min(i + size, geo.batch)
+        yield slice(i, stop), _layout(geo.resized(stop - i, geo.c, geo.k, 1), itemsize)
+
+
+def _pairs(rows, at, n, first):
+    """Every second row, from row `first` of pair `at` on."""
+    start = 2 * at + first
+    return rows[start : start + 2 * n - 1 : 2]
+
+
+def _load(x, lay):
+    """Images (m, C, H, W) as (rows that the tiles see, W, m · C), zeros above and below."""
+    geo = lay.geo
+    (h, w), lo, mc = geo.ins[-2:], geo.lo[-2], lay.m * geo.c
+    rows = scratch("images", (max(2 * lay.pairs + 2, lo + h), w, mc), x.dtype)
     rows[:lo] = 0
-    rows[lo + held :] = 0
-    transpose(x.reshape(m * geo.c, h * w), rows[lo : lo + h].reshape(h * w, m * geo.c))
+    rows[lo + h :] = 0
+    transpose(x.reshape(mc, h * w), rows[lo : lo + h].reshape(h * w, mc))
     return rows
 
 
-def _inputs(rows, tiles, m, at, n):
-    """Bᵀ d B for `n` rows of tiles from row `at` on: (4, 4, n, tw, m · C), along W first."""
-    geo, tw = tiles.geo, tiles.tw
+def _inputs(rows, lay, at, n):
+    """Bᵀ d for `n` pairs of output rows from pair `at` on: (4, lay.n, room, m · C)."""
+    geo = lay.geo
     lo, w = geo.lo[-1], geo.ins[-1]
-    wide = 2 * tw + 2
-    down = scratch("down", (4, n, max(wide, lo + w), m * geo.c), rows.dtype)
-    down[:, :, :lo] = 0
-    down[:, :, lo + w :] = 0
-    inside = down[:, :, lo : lo + w]
-    d0, d1, d2, d3 = (rows[2 * at + i : 2 * at + i + 2 * n - 1 : 2] for i in range(4))
+    made = scratch("tiles", (4, lay.n, lay.wide, lay.m * geo.c), rows.dtype)
+    made[:, :, :lo] = 0
+    made[:, :, lo + w :] = 0
+    inside = made[:, :n, lo : lo + w]
+    d0, d1, d2, d3 = (_pairs(rows, at, n, i) for i in range(4))
     np.subtract(d0, d2, out=inside[0])
     np.add(d1, d2, out=inside[1])
     np.subtract(d2, d1, out=inside[2])
     np.subtract(d1, d3, out=inside[3])
-    both = scratch("tiles", (4, 4, n, tw, m * geo.c), rows.dtype)
-    d0, d1, d2, d3 = (down[:, :, i : i + 2 * tw - 1 : 2] for i in range(4))
-    np.subtract(d0, d2, out=both[0])
-    np.add(d1, d2, out=both[1])
-    np.subtract(d2, d1, out=both[2])
-    np.subtract(d1, d3, out=both[3])
-    return both
+    return made
 
 
-def _outputs(made, out, tiles, at, n):
-    """Aᵀ m A of (4, 4, n, tw, m · K), along W first, into rows of `out` (oh, ow, m · K)."""
-    shape = made.shape[1:]
-    half = scratch("half", (3, *shape), made.dtype)
-    for side, (combine, last) in enumerate(((np.add, 0), (np.subtract, 3))):
-        combine(made[1], made[2], out=half[side])
-        (np.add if last == 0 else np.subtract)(half[side], made[last], out=half[side])
-    part = out[2 * at : 2 * (at + n)]
-    for w in range(2):
-        m0, m1, m2, m3 = half[w]
-        for h, (combine, finish, last) in enumerate(
-            ((np.add, np.add, m0), (np.subtract, np.subtract, m3))
-        ):
-            target = part[h::2, w::2]
-            tall, wide = target.shape[:2]
-            between = combine(m1[:tall, :wide], m2[:tall, :wide], out=half[2, 0, :tall, :wide])
-            finish(between, last[:tall, :wide], out=target)
+def _some(steps, lay, n):
+    """The steps of the first `n` pairs, where a piece has fewer than the others."""
+    return steps if n == lay.n else steps[: len(steps) // lay.n * n]
 
 
-def forward(x, w, geo):
-    """Images (N, C, H, W) and weights (K, C, 3, 3) → (N, K, oh, ow)."""
-    tiles = Tiles(geo, x.dtype.itemsize)
-    out = np.empty(geo.y_shape, x.dtype)
+def _kernels(w):
+    """G g of weights (K, C, 3, kw): (4, kw, C, K)."""
+    k, c, _, kw = w.shape
+    turned = w.transpose(2, 3, 1, 0).reshape(3, kw * c * k)
+    return np.matmul(_G.astype(w.dtype), turned).reshape(4, kw, c, k)
+
+
+def forward(x, w, geo, out):
+    """Images (N, C, H, W) and weights (K, C, 3, kw) → (N, K, oh, ow)."""
     kernels = _kernels(w)
-    for part, m in tiles.batches():
-        rows = _load(x[part], tiles, m)
-        turned = scratch("results", (tiles.oh, tiles.ow, m * geo.k), x.dtype)
-        for at, n in tiles.pieces():
-            taken = _inputs(rows, tiles, m, at, n).reshape(16, n * tiles.tw * m, geo.c)
-            made = scratch("products", (16, n * tiles.tw * m, geo.k), x.dtype)
-            np.matmul(taken, kernels, out=made)
-            _outputs(made.reshape(4, 4, n, tiles.tw, m * geo.k), turned, tiles, at, n)
-        transpose(turned.reshape(-1, m * geo.k), out[part].reshape(m * geo.k, -1))
-    return out
+    oh, c, k = geo.outs[-2], geo.c, geo.k
+    for part, lay in _batches(geo, x.dtype.itemsize):
+        rows = _load(x[part], lay)
+        turned = scratch("results", (2 * lay.pairs, lay.row_out), x.dtype)
+        mixed = scratch("products", (3, lay.n, lay.row_out), x.dtype)
+        size, strides = (lay.tall, k, c), (c, k, k)
+        for at, n in lay.pieces():
+            tiles = _inputs(rows, lay, at, n)
+            products(tiles, kernels, mixed, size, strides, _some(lay.inner, lay, n))
+            products(tiles, kernels, turned[2 * at :], size, strides, _some(lay.outer, lay, n))
+            first, second, total = mixed[:, :n]
+            np.add(first, second, out=total)
+            np.subtract(first, second, out=first)
+            above, below = _pairs(turned, at, n, 0), _pairs(turned, at, n, 1)
+            np.add(above, total, out=above)
+            np.add(below, first, out=below)
+        transpose(turned[:oh].reshape(-1, lay.m * k), out[part].reshape(lay.m * k, -1))
 
 
-def adjoint_input(y, w, geo):
-    """Gradients (N, K, oh, ow) of the result → (N, C, H, W): the same with turned kernels."""
-    lo, hi = geo.lo, geo.hi
-    back = type(geo)(
-        geo.batch, geo.k, geo.c, 1, geo.outs, geo.kernel, geo.stride, geo.dilation,
-        tuple(2 - p for p in lo), tuple(2 - p for p in hi), geo.ins,
-    )  # fmt: skip
-    turned = w[:, :, ::-1, ::-1].swapaxes(0, 1)
-    return forward(y, np.ascontiguousarray(turned), back)
-
-
-def _gradients(rows, tiles, m, at, n):
-    """A g Aᵀ for `n` rows of tiles from row `at` on: (4, 4, n, tw, m · K), along W first."""
-    geo, tw = tiles.geo, tiles.tw
-    down = scratch("half", (4, n, 2 * tw, m * geo.k), rows.dtype)
-    above, below = rows[2 * at : 2 * (at + n) : 2], rows[2 * at + 1 : 2 * (at + n) : 2]
-    down[0] = above
-    np.add(above, below, out=down[1])
-    np.subtract(above, below, out=down[2])
-    np.negative(below, out=down[3])
-    both = scratch("products", (4, 4, n, tw, m * geo.k), rows.dtype)
-    left, right = down[:, :, ::2], down[:, :, 1::2]
-    both[0] = left
-    np.add(left, right, out=both[1])
-    np.subtract(left, right, out=both[2])
-    np.negative(right, out=both[3])
-    return both
-
-
-def _load_gradients(y, tiles, m):
-    """Gradients (m, K, oh, ow) as (2 th, 2 tw, m · K), zeros beyond the last."""
-    oh, ow, mk = tiles.oh, tiles.ow, m * tiles.geo.k
-    rows = scratch("results", (2 * tiles.th, 2 * tiles.tw, mk), y.dtype)
-    if oh == 2 * tiles.th and ow == 2 * tiles.tw:
-        transpose(y.reshape(mk, oh * ow), rows.reshape(oh * ow, mk))
-        return rows
-    turned = scratch("turned", (oh, ow, mk), y.dtype)
-    transpose(y.reshape(mk, oh * ow), turned.reshape(oh * ow, mk))
-    rows[:oh, :ow] = turned
+def _load_gradients(y, lay):
+    """Gradients (m, K, oh, ow) of the result as pairs of rows (2 pairs, ow · m · K)."""
+    oh, mk = lay.geo.outs[-2], lay.m * lay.geo.k
+    rows = scratch("results", (2 * lay.pairs, lay.row_out), y.dtype)
     rows[oh:] = 0
-    rows[:, ow:] = 0
+    transpose(y.reshape(mk, -1), rows[:oh].reshape(-1, mk))
     return rows
 
 
-def adjoint_weight(x, y, geo):
-    """Images (N, C, H, W) and gradients (N, K, oh, ow) of the result → (K, C, 3, 3)."""
-    tiles = Tiles(geo, x.dtype.itemsize)
+def _mixed(rows, lay, at, n):
+    """Sums and differences of pairs of rows: (2, lay.n, ow · m · K)."""
+    made = scratch("products", (2, lay.n, lay.row_out), rows.dtype)
+    above, below = _pairs(rows, at, n, 0), _pairs(rows, at, n, 1)
+    np.add(above, below, out=made[0, :n])
+    np.subtract(above, below, out=made[1, :n])
+    return made
+
+
+def adjoint_input(y, w, geo, out):
+    """Gradients (N, K, oh, ow) of the result and weights → (N, C, H, W)."""
+    kernels = np.ascontiguousarray(_kernels(w).swapaxes(-1, -2))
     c, k = geo.c, geo.k
-    total = np.zeros((16, c, k), x.dtype)
-    for part, m in tiles.batches():
-        rows = _load(x[part], tiles, m)
-        grads = _load_gradients(y[part], tiles, m)
-        for at, n in tiles.pieces():
-            taken = _inputs(rows, tiles, m, at, n)
-            given = _gradients(grads, tiles, m, at, n)
-            tall = n * tiles.tw * m
-            steps = [(i * tall * c, i * tall * k, i * c * k, True) for i in range(16)]
-            products(taken, given, total, (c, k, tall), (c, k, k), steps, transposed=True)
-    return _adjoint_kernels(total, geo)
+    (h, wide), (lo, left) = geo.ins[-2:], geo.lo[-2:]
+    for part, lay in _batches(geo, y.dtype.itemsize):
+        given, mc = _load_gradients(y[part], lay), lay.m * c
+        rows = scratch("images", (max(2 * lay.pairs + 2, lo + h), wide, mc), y.dtype)
+        rows[...] = 0
+        size, strides = (lay.tall, c, k), (k, c, c)
+        for at, n in lay.pieces():
+            mixed = _mixed(given, lay, at, n)
+            tiles = scratch("tiles", (4, lay.n, lay.wide, mc), y.dtype)
+            tiles[...] = 0
+            products(mixed, kernels, tiles, size, strides, _some(lay.inner_back, lay, n))
+            products(given[2 * at :], kernels, tiles, size, strides,
+                     _some(lay.outer_back, lay, n))  # fmt: skip
+            t0, t1, t2, t3 = tiles[:, :n, left : left + wide]
+            d0, d1, d2, d3 = (_pairs(rows, at, n, i) for i in range(4))
+            d0 += t0
+            d3 -= t3
+            t3 += t1
+            t3 -= t2
+            d1 += t3
+            t1 += t2
+            t1 -= t0
+            d2 += t1
+        transpose(rows[lo : lo + h].reshape(-1, mc), out[part].reshape(mc, -1))
+
+
+def adjoint_weight(x, y, geo, out):
+    """Images (N, C, H, W) and gradients (N, K, oh, ow) of the result → (K, C, 3, kw)."""
+    c, k, kw = geo.c, geo.k, geo.kernel[-1]
+    total = np.zeros((4, kw, c, k), x.dtype)
+    for part, lay in _batches(geo, x.dtype.itemsize):
+        rows, given = _load(x[part], lay), _load_gradients(y[part], lay)
+        size, strides = (c, k, lay.tall), (c, k, k)
+        for at, n in lay.pieces():
+            tiles, mixed = _inputs(rows, lay, at, n), _mixed(given, lay, at, n)
+            for steps, grads in ((lay.inner_weight, mixed), (lay.outer_weight, given[2 * at :])):
+                chosen = (
+                    steps if n == lay.n else [s for s in steps if s[0] // lay.row_in % lay.n < n]
+                )
+                products(tiles, grads, total, size, strides, chosen, transposed=True)
+    made = np.matmul(_G.T.astype(x.dtype), total.reshape(4, -1)).reshape(3, kw, c, k)
+    out[...] = made.transpose(3, 2, 0, 1)
