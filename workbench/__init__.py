@@ -36,6 +36,7 @@ from .arrays.dtypes import (
 from .arrays.dtypes import bool_ as _bool
 from .arrays.dtypes import promote as promote_types
 from .arrays.memory import keep_memory
+from .arrays.placement import get_default_device, set_default_device
 from .arrays.random import Generator, default_generator, manual_seed
 from .tensor import FUNCTIONS as _FUNCTIONS
 from .tensor import (
@@ -52,7 +53,6 @@ from .tensor import (
 
 __version__ = "0.1.0"
 
-_METHODS = _tensor_room.functions.METHODS
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
 globals().update(_ALIASES)
@@ -139,7 +139,7 @@ def __getattr__(name: str) -> _Any:
         if hasattr(functional, name):
             found = globals()[name] = getattr(functional, name)
             return found
-    if name.endswith("_") and name in _METHODS and not name.startswith("_"):
+    if name.endswith("_") and name[:1] != "_" and callable(getattr(Tensor, name, None)):
         found = globals()[name] = getattr(Tensor, name)  # torch.abs_ and its like
         return found
     try:

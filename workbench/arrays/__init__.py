@@ -6,7 +6,7 @@ namespace (`numpy` or `cupy`) to compute with.
 
 import warnings
 
-from . import dlpack, random
+from . import dlpack, placement, random
 from .backends import (
     array_device,
     device_namespace,
@@ -44,6 +44,7 @@ __all__ = [
     "move",
     "namespace",
     "on_cuda",
+    "placement",
     "promote",
     "random",
     "result_dtype",

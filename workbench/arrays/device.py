@@ -37,6 +37,18 @@ class device:  # noqa: N801 - torch spells it so
             )
         self.index: int | None = named if named is not None else index
 
+    def __enter__(self) -> device:
+        """Tensors made inside the block are made here when no device is named."""
+        from . import placement
+
+        placement.enter(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        from . import placement
+
+        placement.leave()
+
     def __repr__(self) -> str:
         index = "" if self.index is None else f", index={self.index}"
         return f"device(type={self.type!r}{index})"

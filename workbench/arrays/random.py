@@ -18,6 +18,11 @@ from .device import device as Device
 _MASK = (1 << 64) - 1
 
 
+def as_state(words: np.ndarray) -> Any:
+    """What `Generator.get_state` returns; the tensor room makes it a tensor."""
+    return words
+
+
 class Generator:
     """A stream of random numbers; `Generator().manual_seed(0)` starts a known one.
 
@@ -78,16 +83,16 @@ class Generator:
         self.bits = np.random.Generator(np.random.Philox(key=self._seed))
         self.bits.bit_generator.state = value["philox"]
 
-    def get_state(self) -> np.ndarray:
-        """The position in the stream as a uint8 array, for `set_state`."""
+    def get_state(self) -> Any:
+        """The position in the stream as uint8 numbers, for `set_state`."""
         inner = self.bits.bit_generator.state
         words = [
             *inner["state"]["counter"], *inner["state"]["key"], *inner["buffer"],
             inner["buffer_pos"], inner["has_uint32"], inner["uinteger"], self._seed,
         ]  # fmt: skip
-        return np.array([int(w) for w in words], dtype=np.uint64).view(np.uint8)
+        return as_state(np.array([int(w) for w in words], dtype=np.uint64).view(np.uint8))
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: Any) -> Generator:
         """Go to a position that `get_state` returned.
 
         Raises RuntimeError when the array is not such a position; the stream is then unchanged.
@@ -107,6 +112,13 @@ class Generator:
                 "uinteger": int(words[12]),
             },
         }
+        return self
+
+    def clone_state(self) -> Generator:
+        """Another generator at the same position."""
+        made = Generator(self.device)
+        made.state = self.state
+        return made
 
     # Draws. Each returns a raw NumPy array and is safe to call from several threads.
 

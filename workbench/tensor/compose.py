@@ -349,7 +349,15 @@ mm, bmm, mv, dot = (
 @function()
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
-    return _add(_mul(input, beta), _mul(_matmul(mat1, mat2), alpha))
+    product = _matmul(mat1, mat2)
+    return _add(_mul(like_product(input, mat1, product), beta), _mul(product, alpha))
+
+
+def like_product(input: Tensor, factor: Tensor, product: Tensor) -> Tensor:
+    """`input` in the product's dtype where autocast chose that one; else as it is."""
+    if product.array.dtype == factor.array.dtype:
+        return input
+    return cast_to(input, product.array.dtype)
 
 
 @function()

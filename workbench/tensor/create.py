@@ -14,6 +14,7 @@ from workbench.arrays import (
     dtype_of,
     get_default_dtype,
     move,
+    placement,
     random,
     result_dtype,
     to_numpy,
@@ -142,7 +143,11 @@ def tensor(
 
 
 def _placed(array: np.ndarray, device: Any) -> Any:
-    return array if device is None else move(array, Device(device))
+    if device is None:
+        if not placement.changed:
+            return array
+        device = placement.get_default_device()
+    return move(array, Device(device))
 
 
 @function("", "as_tensor", "asarray", method=False)

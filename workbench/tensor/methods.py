@@ -9,16 +9,20 @@ import numpy as np
 from workbench.arrays import namespace, on_cuda, random
 
 from . import (  # noqa: F401 - each adds functions and methods
+    absent,
     arrange,
+    autocast,
     calculus,
     complexes,
     compose,
     creation,
     convolution,
+    draws,
     einsum,
     factor_functions,
     fft_functions,
     indexing,
+    legacy,
     linalg_functions,
     matrix_norms,
     numbers,
@@ -30,9 +34,11 @@ from . import (  # noqa: F401 - each adds functions and methods
     sampling,
     scatter,
     sets,
+    settings,
     spatial,
     special_functions,
     statistics,
+    storage,
 )
 from .binding import BOUND, Bound
 from .functions import METHODS, raw

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import as_dtype, to_numpy
+from workbench.arrays import as_dtype
 from workbench.arrays.dtypes import get_default_dtype
 
-from .compose import var
+from .compose import like_product, var
 from .functions import METHODS, function, raw
 from .inplace import inplace_variant
 from .tensor import Tensor, wrap
@@ -39,10 +39,11 @@ def _fused(name: str, doc: str) -> Any:
         input: Tensor, first: Tensor, second: Tensor, *, beta: Any = 1, alpha: Any = 1
     ) -> Tensor:
         out = _matmul(first, second)
+        start = like_product(input, first, out)
         if name == "addbmm":
             out = raw("sum")(out, 0)
         out = _scaled(out, alpha)
-        return out if beta == 0 else _add(_scaled(input, beta), out)
+        return out if beta == 0 else _add(_scaled(start, beta), out)
 
     fused.__name__ = fused.__qualname__ = name
     fused.__doc__ = doc

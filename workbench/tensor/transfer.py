@@ -94,18 +94,7 @@ def to(
     return raw("clone")(made) if made is self and copy else made
 
 
-def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """The tensor's type name, or the tensor in another dtype."""
-    if dtype is None:
-        name = {"float32": "Float", "float64": "Double", "int64": "Long", "bool": "Bool"}.get(
-            self.dtype.name, self.dtype.name.title()
-        )
-        return f"workbench.{name}Tensor"
-    return to(self, as_dtype(dtype))
-
-
 METHODS["to"] = to
-METHODS["type"] = type_
 METHODS["type_as"] = lambda self, other: to(self, other.dtype)
 METHODS["cpu"] = lambda self: move_to(self, device("cpu"))
 METHODS["cuda"] = lambda self, device_=None: move_to(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import placement
 from workbench.arrays.device import device
 
 from . import cpu
@@ -42,6 +43,8 @@ def device_namespace(where: device | str | None) -> ModuleType:
 
     Raises RuntimeError naming the extra to install, or what is wrong, when CUDA cannot be used.
     """
+    if where is None and placement.changed:
+        where = placement.get_default_device()
     if where is None or device(where).type == "cpu":
         return np
     from . import cuda

@@ -1,0 +1,6 @@
+"""mkl is not used."""
+
+
+def is_available() -> bool:
+    """False, NumPy brings its own BLAS."""
+    return False

@@ -1,0 +1,6 @@
+"""openmp is not used."""
+
+
+def is_available() -> bool:
+    """False, threads are BLAS's."""
+    return False
