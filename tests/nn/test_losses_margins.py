@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from torch_twins import both, same, torch
+from torch_twins import both, placed, same, torch
 
 import workbench as wb
 from workbench.autograd import gradcheck, gradgradcheck
@@ -82,7 +82,7 @@ def test_as_torch(name, reduction):
     if not want.numel():
         return
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-    (got * wb.from_numpy(weights)).sum().backward()
+    (got * placed(weights)).sum().backward()
     (want * torch.from_numpy(weights)).sum().backward()
     for mine, other in pairs:
         if other.grad is not None:
@@ -161,7 +161,7 @@ def test_ctc(name, normalised, reduction):
         finite = torch.isfinite(want)
         if reduction != "none" or not finite.any():
             return
-        got, want = got[wb.from_numpy(finite.numpy())], want[finite]
+        got, want = got[placed(finite.numpy())], want[finite]
     got.sum().backward()
     want.sum().backward()
     same(pairs[0][0].grad, pairs[0][1].grad)

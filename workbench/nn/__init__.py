@@ -5,6 +5,7 @@ from typing import Any
 
 from . import (
     activation,
+    adaptive_softmax,
     attention,
     cells,
     containers,
@@ -15,6 +16,7 @@ from . import (
     fold,
     functional,
     init,
+    instance_norm,
     linear,
     loss,
     loss_margins,
@@ -35,7 +37,8 @@ from .module import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 _FAMILIES = (
-    activation, cells, conv, distance, dropout, embedding, fold, linear, loss, loss_margins, norm,
+    activation, adaptive_softmax, cells, conv, distance, dropout, embedding, instance_norm, fold,
+    linear, loss, loss_margins, norm,
     multihead, padding, pixelshuffle, pooling, recurrent, transformer, shape, unpooling, upsampling,
 )  # fmt: skip
 _layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}

@@ -11,7 +11,14 @@ from . import functional as F
 from .check import probability
 from .module import Module
 
-__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+]
 
 
 class _Dropout(Module):
@@ -65,3 +72,11 @@ class AlphaDropout(_Dropout):
     def forward(self, input: Tensor) -> Tensor:
         """Any shape → the same shape."""
         return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """`AlphaDropout` of whole channels of (N, C, *)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, *) → the same shape."""
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -27,6 +27,7 @@ __all__ = [
     "LazyBatchNorm2d",
     "LazyBatchNorm3d",
     "RMSNorm",
+    "SyncBatchNorm",
 ]
 
 
@@ -157,6 +158,56 @@ class BatchNorm3d(_BatchNorm):
     allowed = (5,)
 
 
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation of (N, C, *) over all processes; here there is one.
+
+    Raises RuntimeError where `process_group` names one.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        if process_group is not None:
+            raise RuntimeError(
+                "SyncBatchNorm: there are no process groups; leave process_group out"
+            )
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+        self.process_group = None
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.array.ndim < 2:
+            raise ValueError(f"expected at least 2D input (got {input.array.ndim}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with every batch normalisation in it replaced by this class's."""
+        made = module
+        if isinstance(module, _BatchNorm) and type(module).__name__.startswith("BatchNorm"):
+            made = cls(
+                module.num_features, module.eps, module.momentum, module.affine,
+                module.track_running_stats, process_group, bias=module.bias is not None,
+            )  # fmt: skip
+            for name, held in (*module._parameters.items(), *module._buffers.items()):
+                if held is not None:
+                    setattr(made, name, held)
+            made.train(module.training)
+        for name, child in list(module.named_children()):
+            setattr(made, name, cls.convert_sync_batchnorm(child, process_group))
+        return made
+
+
 for _layer in (BatchNorm1d, BatchNorm2d, BatchNorm3d):
     _layer.__doc__ = f"{_layer.__doc__}\n\n{_BatchNorm.__doc__}"
 
@@ -181,6 +232,9 @@ class _LazyBatchNorm(LazyMixin, _BatchNorm):
         if not self.has_uninitialized_params() and self.num_features:
             _BatchNorm.reset_parameters(self)
 
+    def _channels_at(self, input: Tensor) -> int:
+        return 1
+
     def initialize_parameters(self, input: Tensor) -> None:
         """Take `num_features` from an input of shape (N, C, …)."""
         if not self.has_uninitialized_params():
@@ -189,10 +243,10 @@ class _LazyBatchNorm(LazyMixin, _BatchNorm):
             elif self.running_mean is not None:
                 self.num_features = self.running_mean.array.shape[0]
             else:
-                self.num_features = input.array.shape[1]
+                self.num_features = input.array.shape[self._channels_at(input)]
             return
         self._check_input_dim(input)
-        self.num_features = input.array.shape[1]
+        self.num_features = input.array.shape[self._channels_at(input)]
         for held in (self.weight, self.bias, self.running_mean, self.running_var):
             if held is not None:
                 held.materialize((self.num_features,))  # type: ignore[attr-defined]

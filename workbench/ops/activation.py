@@ -357,7 +357,7 @@ leaky_by.vjp(
     samples=lambda make: iter([Sample(make(3, 4, gap=0.05), 0.1, 0.3, exact=False, grad=False)]),
 )
 def randomly_leaky(xp, input, /, lower, upper):
-    """x where positive, else x times a slope drawn between `lower` and `upper` (Xu et al., 2015)."""
+    """x where positive, else x times a slope between `lower` and `upper` (Xu et al., 2015)."""
     drawn = random.default_generator().uniform(input.shape, np.dtype(np.float64))
     slopes = xp.asarray((drawn * (upper - lower) + lower).astype(input.dtype))
     slopes = xp.where(input > 0, input.dtype.type(1), slopes)

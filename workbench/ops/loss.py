@@ -12,6 +12,7 @@ from .samples import Sample
 from .softmax import exponentials
 
 _REDUCTIONS = ("none", "mean", "sum")
+_TINY = 1e-30
 
 
 def check_reduction(reduction):
@@ -215,10 +216,7 @@ def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="me
     target, counted = class_targets("cross_entropy", input, target, ignore_index)
     x = wide(input)
     if x.ndim == 2 and x.size:
-        powers, total, top = exponentials(xp, x)
-        losses = xp.log(total) - x[_rows(xp, len(target)), target]
-        if top is not None:
-            losses += top
+        powers, losses = _row_losses(xp, x, target)
     else:
         where = 1 if x.ndim > 1 else 0
         shifted = x - x.max(axis=where, keepdims=True) if x.size else x
@@ -234,6 +232,18 @@ def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="me
             with np.errstate(invalid="ignore"):
                 losses = losses / losses.dtype.type(count)
     return losses.astype(input.dtype, copy=False), powers
+
+
+def _row_losses(xp, x, target):
+    """Exponentials of the rows of (N, C), each perhaps scaled, and the loss of each (N)."""
+    rows = _rows(xp, len(target))
+    powers, total, top = exponentials(xp, x)
+    if top is None:
+        picked = powers[rows, target]
+        if picked.min() > _TINY:
+            return powers, xp.log(total / picked)  # never below 0
+        top = 0
+    return powers, xp.log(total) - (x[rows, target] - top)
 
 
 @lru_cache(maxsize=16)

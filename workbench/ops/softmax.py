@@ -13,13 +13,13 @@ from .samples import Sample, bad_dim
 _LARGEST, _LEAST = 50.0, 1e-20
 
 
-def exponentials(xp, x):
+def exponentials(xp, x, largest=_LARGEST):
     """exp of the rows of (N, D), each perhaps scaled, with their sums (N) and what was subtracted.
 
     Where no number is large there is nothing to subtract: one pass less. Returns the exponentials,
-    their sums and the logarithm of each row's factor (0, or its maximum (N)).
+    their sums and each row's maximum (N), or None where nothing was subtracted.
     """
-    if type(x) is np.ndarray and x.max() < _LARGEST:
+    if type(x) is np.ndarray and x.max() < largest:
         out = xp.exp(x)
         sums = row_sums(out)
         if sums.min() > _LEAST:
@@ -89,9 +89,11 @@ def log_softmax(xp, input, /, dim):
         out -= xp.log(powers.sum(axis=where, keepdims=True))
         return out.astype(input.dtype, copy=False), powers
     x = x.reshape(-1, input.shape[-1])
-    powers, sums, top = exponentials(xp, x)
-    total = xp.log(sums) if top is None else xp.log(sums) + top
-    out = against_column(xp.subtract, x, total)
+    # numbers that are not small lose digits against a sum that is not the largest's own
+    powers, sums, top = exponentials(xp, x, 8.0)
+    if top is not None:
+        x = against_column(xp.subtract, x, top)
+    out = against_column(xp.subtract, x, xp.log(sums))
     return out.reshape(input.shape).astype(input.dtype, copy=False), powers.reshape(input.shape)
 
 

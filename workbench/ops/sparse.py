@@ -27,6 +27,7 @@ def _embedding_oracle(torch, input, weight, padding_idx=None):
             Sample(np.array([0, 5]), make(5, 3)),
             Sample(np.array([-1]), make(5, 3)),
             Sample(make(2), make(5, 3)),
+            Sample(np.array([1], np.uint8), make(5, 3)),
         ]
     ),
     shape=lambda input, weight: (*input, *weight[1:]),
@@ -40,7 +41,7 @@ def embedding_lookup(xp, input, weight, /, padding_idx=None):
 
     Raises RuntimeError for other dtypes and IndexError for indices outside 0 … V-1.
     """
-    if input.dtype.kind not in "iu":
+    if input.dtype not in (np.int64, np.int32):
         raise RuntimeError(
             f"embedding(): expected indices of dtype int64 or int32, got {input.dtype.name}; "
             "convert with .long()"
@@ -110,6 +111,7 @@ embedding_masked.vjp(
     function=False,
     method=False,
     random=True,
+    accepts="fc",
     aux=("mask",),
     oracle=False,
     samples=lambda make: iter([Sample(make(3, 4), 0.5, exact=False, grad=False)]),

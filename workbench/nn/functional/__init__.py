@@ -11,6 +11,7 @@ from . import (
     attention,
     conv,
     distance,
+    dropout,
     folding,
     grid,
     loss,
@@ -29,7 +30,7 @@ _TOP = ("relu", "sigmoid", "tanh", "pairwise_distance")
 _names: dict[str, Any] = {n: FUNCTIONS[""][n] for n in _TOP if n in FUNCTIONS[""]}
 _names.update(FUNCTIONS["nn.functional"])
 for _family in (
-    activation, attention, conv, distance, folding, grid, loss, loss_classes, loss_ctc,
+    activation, attention, conv, distance, dropout, folding, grid, loss, loss_classes, loss_ctc,
     loss_margins, norm, padding, pool, resample, sparse,
 ):  # fmt: skip
     _names.update({n: getattr(_family, n) for n in _family.__all__})

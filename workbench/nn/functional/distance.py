@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.arrays import namespace
-from workbench.tensor import FUNCTIONS, Tensor, functions, wrap
+from workbench.tensor import FUNCTIONS, Tensor, wrap
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
@@ -11,7 +11,6 @@ _op = FUNCTIONS[""]
 _length = FUNCTIONS["linalg"]["vector_norm"]
 
 
-@functions.function("", method=False)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1·x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `dim`; shapes broadcast.
 
@@ -28,7 +27,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return (first * second).sum(dim)
 
 
-@functions.function("", method=False)
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
@@ -39,7 +37,6 @@ def pairwise_distance(
     return _length(apart, p, -1, keepdim)
 
 
-@functions.function("", method=False)
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norm distances between all pairs of rows of (N, D): (N (N - 1) / 2).
 
@@ -55,8 +52,10 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise NotImplementedError(f"\"pdist\" not implemented for '{input.dtype}'")
     if not p >= 0:
         raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
-    n = array.shape[0]
+    n, width = array.shape
     xp = namespace(array)
+    if not width:
+        return wrap(xp.zeros(n * (n - 1) // 2, array.dtype))
     first, second = xp.triu_indices(n, 1)
     # the difference of two rows, as a product with +1 and -1, would be slower and less exact
     apart = input[wrap(first)] - input[wrap(second)]

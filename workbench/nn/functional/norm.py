@@ -51,7 +51,6 @@ def _wide(
     return call(input, *parameters, *rest)
 
 
-@functions.function("", method=False)
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -70,7 +69,6 @@ def layer_norm(
     return _layer(input, weight, bias, normalized_shape, eps)
 
 
-@functions.function("", method=False)
 def rms_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -187,7 +185,6 @@ def batch_norm(
     return _wide(_affine, input, (scale, shift))
 
 
-@functions.function("", method=False)
 def group_norm(
     input: Tensor,
     num_groups: int,
