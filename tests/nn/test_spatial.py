@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from torch_twins import both, same, torch
+from torch_twins import both, placed, same, torch
 
 import workbench as wb
 
@@ -89,7 +89,7 @@ def test_layer_agrees_with_torch(name):
     got, want = ours(x), theirs(y)
     same(got, want)
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-    got.backward(wb.from_numpy(weights))
+    got.backward(placed(weights))
     want.backward(torch.from_numpy(weights))
     same(x.grad, y.grad, 1e-8)
 
@@ -120,7 +120,7 @@ def test_ties_and_nans_go_where_torch_sends_them(name, nans):
     same(got, want)
     same(where, there)
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-    got.backward(wb.from_numpy(weights), retain_graph=True)
+    got.backward(placed(weights), retain_graph=True)
     want.backward(torch.from_numpy(weights))
     same(x.grad, y.grad)
     # and without indices the same
@@ -129,7 +129,7 @@ def test_ties_and_nans_go_where_torch_sends_them(name, nans):
     x.grad = None
     out = plain(x)
     same(out, want)
-    out.backward(wb.from_numpy(weights))
+    out.backward(placed(weights))
     same(x.grad, y.grad)
 
 
@@ -154,7 +154,7 @@ def test_unpool_undoes_max_pool(dims, unbatched):
     assert text == other
     same(got, want)
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-    got.backward(wb.from_numpy(weights))
+    got.backward(placed(weights))
     want.backward(torch.from_numpy(weights))
     same(x.grad, y.grad)
 
@@ -180,7 +180,7 @@ def test_fractional_pooling_draws_and_agrees_on_given_samples(dims):
     x, y = both(array, grad=True)
     name = f"FractionalMaxPool{dims}d"
     options = {"output_ratio": 0.6, "return_indices": True}
-    ours = getattr(wb.nn, name)(2, _random_samples=wb.from_numpy(draws), **options)
+    ours = getattr(wb.nn, name)(2, _random_samples=placed(draws), **options)
     theirs = getattr(torch.nn, name)(2, _random_samples=torch.from_numpy(draws), **options)
     assert repr(ours) == repr(theirs)
     (got, where), (want, there) = ours(x), theirs(y)
@@ -262,7 +262,7 @@ def test_affine_grid(size, dims, align):
     want = torch.nn.functional.affine_grid(y, size, align)
     same(got, want)
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-    got.backward(wb.from_numpy(weights))
+    got.backward(placed(weights))
     want.backward(torch.from_numpy(weights))
     same(x.grad, y.grad)
     same(wb.affine_grid_generator(x, size, align), torch.affine_grid_generator(y, size, align))
@@ -294,7 +294,7 @@ def test_grid_sample_far_outside_and_at_the_edges(dtype, mode, padding, align):
     tolerance = 1e-9 if dtype is np.float64 else 2e-4
     same(got, want, tolerance)
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape)).astype(dtype)
-    got.backward(wb.from_numpy(weights))
+    got.backward(placed(weights))
     want.backward(torch.from_numpy(weights))
     same(x.grad, y.grad, tolerance)
     same(p.grad, q.grad, tolerance)

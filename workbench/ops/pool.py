@@ -2,7 +2,7 @@
 
 The maximum over a window of a plane is the maximum along its columns of the maxima along its
 rows; so is the place of the first one, if rows come first. The gradient finds the winners again
-by comparing (a byte per element, a few planes at a time), so that the forward keeps nothing.
+by comparing, a few planes at a time, so that the forward keeps no places.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from .declare import op
 from .pool_sides import lowest, pick_winners, reduce_side, spread_winners, winners
+from .pool_winners import fast_way
 from .samples import Sample
 from .windows import planes, windows
 
@@ -48,11 +49,17 @@ def _pool(xp, name, dims, input, *settings):
     return out.reshape(w.out_shape)
 
 
-def _unpool(xp, name, dims, g, source, *settings):
+def _unpool(xp, name, dims, g, source, top, *settings):
     """`g` (one value per window) put where `source` had its maxima, a block of planes at a time."""
     w = windows(name, dims, source.shape, *settings)
     x, values = planes(source, dims), planes(xp.ascontiguousarray(g), dims)
     out = xp.empty(x.shape, g.dtype)
+    if xp is np:
+        best = planes(top, dims)
+        way = fast_way(values, x, best, w.sides)
+        if way is not None:
+            way(values, x, best, w.sides, out)
+            return out.reshape(source.shape)
     for part in _blocks(xp, len(x), x[:1].size):
         _, found = stages(xp, x[part], w.sides)
         held = values[part]
@@ -123,25 +130,27 @@ def _declare(dims):
 
     def taps_samples(gathered):
         def samples(make):
+            def sampled(source, settings):
+                top = max_pool(np, source, *settings)
+                return Sample(make(*(source if gathered else top).shape), source, top, *settings)
+
             source = make.distinct(2, 1, *SHAPES[dims])
             settings: tuple[Any, ...] = ((3, 2, 2)[:dims], 2, 1, 1, False)
-            many = source.shape if gathered else shape(source.shape, *settings)
-            yield Sample(make(*many), source, *settings)
-            settings = (2, 2, 0, 1, True)
-            many = source.shape if gathered else shape(source.shape, *settings)
-            yield Sample(make(*many), source, *settings)
+            yield sampled(source, settings)
+            yield sampled(source, (2, 2, 0, 1, True))
+            yield sampled(make.distinct(2, 1, *(4, 4, 6)[:dims]), (2, 2, 0, 1, False))
 
         return samples
 
     def max_pool(xp, input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
         return _pool(xp, name, dims, input, kernel_size, stride, padding, dilation, ceil_mode)
 
-    def unpool(xp, input, source, /, kernel_size, stride, padding, dilation, ceil_mode):
+    def unpool(xp, input, source, top, /, kernel_size, stride, padding, dilation, ceil_mode):
         return _unpool(
-            xp, name, dims, input, source, kernel_size, stride, padding, dilation, ceil_mode
+            xp, name, dims, input, source, top, kernel_size, stride, padding, dilation, ceil_mode
         )
 
-    def picked(xp, input, source, /, kernel_size, stride, padding, dilation, ceil_mode):
+    def picked(xp, input, source, top, /, kernel_size, stride, padding, dilation, ceil_mode):
         return _picked(
             xp, name, dims, input, source, kernel_size, stride, padding, dilation, ceil_mode
         )
@@ -169,16 +178,20 @@ def _declare(dims):
     put = op(shape=lambda source: source, samples=taps_samples(False), **hidden)(unpool)
     get = op(shape=source_shape, samples=taps_samples(True), **hidden)(picked)
 
-    def max_rule(F, g, input, kernel_size, stride, padding, dilation, ceil_mode):
+    def max_rule(F, g, input, out, kernel_size, stride, padding, dilation, ceil_mode):
         return getattr(F, put.name)(
-            g, F.detach(input), kernel_size, stride, padding, dilation, ceil_mode
+            g, F.detach(input), F.detach(out), kernel_size, stride, padding, dilation, ceil_mode
         )
 
-    def put_rule(F, g, source, kernel_size, stride, padding, dilation, ceil_mode):
-        return getattr(F, get.name)(g, source, kernel_size, stride, padding, dilation, ceil_mode)
+    def put_rule(F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode):
+        return getattr(F, get.name)(
+            g, source, top, kernel_size, stride, padding, dilation, ceil_mode
+        )
 
-    def get_rule(F, g, source, kernel_size, stride, padding, dilation, ceil_mode):
-        return getattr(F, put.name)(g, source, kernel_size, stride, padding, dilation, ceil_mode)
+    def get_rule(F, g, source, top, kernel_size, stride, padding, dilation, ceil_mode):
+        return getattr(F, put.name)(
+            g, source, top, kernel_size, stride, padding, dilation, ceil_mode
+        )
 
     made.vjp(input=max_rule)
     put.vjp(input=put_rule)

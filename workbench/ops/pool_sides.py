@@ -133,8 +133,8 @@ def kept(xp, values, mask):
     if values.dtype.kind != "f" or size > 8:
         return values * mask
     bits = np.dtype(f"i{size}")
-    flags = xp.negative(xp.ascontiguousarray(mask).view(np.int8), dtype=bits)
-    flags &= xp.ascontiguousarray(values).view(bits)
+    flags = xp.negative(mask.view(np.int8), dtype=bits)
+    flags &= values.view(bits)
     return flags.view(values.dtype)
 
 
