@@ -21,6 +21,7 @@ ROOMS = (
 # torch's module paths, as thin names over the rooms: (what they may reach, who may reach them).
 NAMES = (
     "array_api", "autograd", "func", "linalg", "fft", "special", "cuda", "utils", "serialization",
+    "profiler",
     "accelerator", "amp", "backends", "distributions", "random", "testing", "version",
 )  # fmt: skip
 

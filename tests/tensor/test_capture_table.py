@@ -24,8 +24,7 @@ SEEDS = 3
 def versions(op, dtype):
     """For each sample: the same call on other numbers."""
     made = [list(op.samples(Maker(dtype, seed))) for seed in range(SEEDS)]
-    for samples in zip(*made, strict=True):
-        yield samples
+    yield from zip(*made, strict=True)
 
 
 def operands(op, sample):

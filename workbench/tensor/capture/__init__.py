@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def compile(function: Any, **options: Any) -> Any:  # noqa: A001 - torch spells it so
+def compile(function: Any, **options: Any) -> Any:
     """`workbench.compile`, loaded when first used."""
     from .compiled import compile
 

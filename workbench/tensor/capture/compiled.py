@@ -159,6 +159,7 @@ class Compiled:
         self.calls = {"recorded": 0, "replayed": 0, "eager": 0}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Replay the call, record it, or run it as it is."""
         function = self.__wrapped__
         if active.recorder is not None:  # inside another recording: part of that one
             return function(*args, **kwargs)
@@ -182,7 +183,7 @@ class Compiled:
         return self._record(key, tensors, args, kwargs)
 
     def _given_up(self, key: Any) -> bool:
-        failures = self._failed.get(key, ())
+        failures = self._failed.get(key, [])
         if self._recordings.get(key, 0) >= _LIMIT and not failures:
             reason = "parameters or gradients are at another place in every call"
             failures = self._failed[key] = [(reason, "")]

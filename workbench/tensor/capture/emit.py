@@ -35,8 +35,10 @@ class Emitter:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.space: dict[str, Any] = {"ndarray": np.ndarray, "asarray": np.asarray, "wrap": wrap,
-                                      "copyto": np.copyto, "diverged": Diverged, "mark": versions.mark_array}  # fmt: skip
+        self.space: dict[str, Any] = {
+            "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto, "wrap": wrap,
+            "mark": versions.mark_array, "diverged": Diverged,
+        }  # fmt: skip
         self.lines: list[str] = []
         self._named: dict[int, str] = {}
         self._static: dict[Value, Any] = {}
@@ -193,7 +195,7 @@ class Emitter:
         source = "\n".join([head, *self.lines]) + "\n"
         filename = f"<workbench captured step {next(_numbers)}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        exec(compile(source, filename, "exec"), self.space)  # names and calls of our own making
+        exec(compile(source, filename, "exec"), self.space)  # names of our own making
         made = self.space["replay"]
         made.source = source
         return made

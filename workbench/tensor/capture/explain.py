@@ -30,10 +30,8 @@ class Explanation:
 
     def __str__(self) -> str:
         calls = self.compiled.calls
-        lines = [
-            f"{self.compiled!r}: {len(self.plans)} plan(s); calls: {calls['recorded']} recorded, "
-            f"{calls['replayed']} replayed, {calls['eager']} eager"
-        ]
+        counts = ", ".join(f"{calls[kind]} {kind}" for kind in ("recorded", "replayed", "eager"))
+        lines = [f"{self.compiled!r}: {len(self.plans)} plan(s); calls: {counts}"]
         lines += [f"not captured: {reason}" for reason in self.reasons]
         for captured in self.plans:
             lines += ["", *_plan_lines(captured)]
@@ -54,12 +52,12 @@ def _plan_lines(captured: Any) -> list[str]:
     plan = captured.plan
     fused = [step for step in plan.steps if isinstance(step, Loop)]
     kernels = sum(len(s.instructions) if isinstance(s, Loop) else 1 for s in plan.steps)
+    inside = sum(len(loop.instructions) for loop in fused)
+    work = f"{kernels} kernels in {len(plan.steps)} steps, {inside} in {len(fused)} fused loops"
+    planned, alone = _bytes(plan.nbytes), _bytes(plan.peak_alone)
     lines = [
-        f"plan: {captured.recorded} calls recorded, {kernels} kernels kept in {len(plan.steps)} "
-        f"steps; {len(fused)} fused loops of {sum(len(f.instructions) for f in fused)} kernels; "
-        f"{plan.inplace} results in place",
-        f"memory: {_bytes(plan.nbytes)} planned in {len(plan.slots)} buffers; "
-        f"{_bytes(plan.peak_alone)} at the peak with a buffer per result",
+        f"plan: {captured.recorded} calls recorded; {work}; {plan.inplace} results in place",
+        f"memory: {planned} in {len(plan.slots)} buffers; {alone} with a buffer per result",
     ]
     for i, step in enumerate(plan.steps):
         lines.append(f"{i:4d}  {_step_text(step)}")

@@ -93,9 +93,8 @@ class Loop:
                     else:
                         free[:] = [a for a in free if a is not fit]
                     found[v] = fit
-            for v in {*one.reads(), *one.outs}:
-                if v in found and last[v] == i:
-                    free.append(found[v])
+            done = {*one.reads(), *one.outs}
+            free.extend(found[v] for v in done if v in found and last[v] == i)
         return found
 
     def _block(

@@ -18,7 +18,8 @@ from workbench.tensor import node as nodes
 from workbench.tensor.tensor import Tensor
 
 from . import active
-from .recorder import _UNSEEN, Recorder, tensor_slots
+from .recorder import _UNSEEN, Recorder
+from .slots import tensor_slots
 from .traced import Traced
 
 tensor_slots.members.update(array=Tensor.__dict__["array"], grad=Tensor.__dict__["grad"])
@@ -130,13 +131,13 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         setattr(generator, name, _watched_draw(recorder, method))
     generator.bits = _bits_property(recorder)
     for cls, call in calls:
-        cls.__call__ = _watched_call(recorder, call)  # type: ignore[operator]
+        cls.__call__ = _watched_call(recorder, call)  # type: ignore[method-assign]
     hooks_before = nodes.hooks_made
     try:
         yield recorder
     finally:
         for cls, call in calls:
-            cls.__call__ = call  # type: ignore[operator]
+            cls.__call__ = call  # type: ignore[method-assign]
         del generator.bits
         for name, method in draws.items():
             setattr(generator, name, method)

@@ -114,7 +114,7 @@ class Program:
         for one in reversed(self.instructions):
             touched = [*one.outs_made(), *one.writes]
             needed = one.kind == "effect" or any(
-                v.root in live or v.root.origin in (EXTERNAL, ARGUMENT) and v in one.writes
+                v.root in live or (v.root.origin in (EXTERNAL, ARGUMENT) and v in one.writes)
                 for v in touched
             )
             if not needed:

@@ -71,7 +71,7 @@ class Plan:
         return value.root in self.place
 
     def given(self, value: Value) -> bool:
-        """Whether the value's memory is known before the call: outside memory, a slot, or a view."""
+        """Whether the value's memory is known before the call: outside, a slot, or a view."""
         if value not in self._given:
             one = self._makers.get(value)
             if value.origin in (EXTERNAL, CONSTANT):

@@ -44,8 +44,8 @@ class Flame:
             else ""
         )
         self._parts.append(
-            f'<g><title>{title}</title><rect x="{x:.1f}" y="{y}" width="{max(width - 0.5, 0.3):.1f}"'
-            f' height="{_ROW - 2}" rx="2" fill="{_COLOURS[event.kind]}"/>{text}</g>'
+            f'<g><title>{title}</title><rect x="{x:.1f}" y="{y}" rx="2" height="{_ROW - 2}" '
+            f'width="{max(width - 0.5, 0.3):.1f}" fill="{_COLOURS[event.kind]}"/>{text}</g>'
         )
         for child in event.children:
             self._draw(child, depth + 1)

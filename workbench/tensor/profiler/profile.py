@@ -44,7 +44,8 @@ def schedule(
     The cycle is repeated `repeat` times, for ever when 0. Raises AssertionError for negative
     numbers and for `active` below 1.
     """
-    assert min(wait, warmup, repeat, skip_first) >= 0 and active > 0, "Invalid profiler schedule"
+    if min(wait, warmup, repeat, skip_first) < 0 or active < 1:
+        raise AssertionError("Invalid profiler schedule arguments")
     length = wait + warmup + active
 
     def action(step: int) -> ProfilerAction:
@@ -65,6 +66,7 @@ class record_function:  # noqa: N801 - torch spells it so
     """Give a block of code, or a decorated function, a name in profiles. Costs nothing outside."""
 
     def __init__(self, name: str, args: str | None = None) -> None:
+        """`args` is accepted, as in torch."""
         self.name = name
         self._event: Event | None = None
 
@@ -79,6 +81,8 @@ class record_function:  # noqa: N801 - torch spells it so
             held.finish(self._event)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, named."""
+
         @functools.wraps(function)
         def named(*args: Any, **kwargs: Any) -> Any:
             with record_function(self.name):
@@ -184,7 +188,7 @@ class profile:  # noqa: N801 - torch spells it so
         return Averages(self.events(), by_shape=group_by_input_shape)
 
     def by_layer(self) -> Averages:
-        """Time and memory of each layer of the network, forward ops by the layer that called them."""
+        """Time and memory of each layer of the network."""
         return by_layer(self.roots)
 
     def flame(self, width: int = 960) -> Flame:
@@ -196,7 +200,7 @@ class profile:  # noqa: N801 - torch spells it so
         target = Path(path)
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
         part.write_text(json.dumps(chrome_trace(self.events())), encoding="utf-8")
-        os.replace(part, target)
+        part.replace(target)
 
     def __repr__(self) -> str:
         return self.key_averages().table(row_limit=20)

@@ -8,8 +8,6 @@ from typing import Any
 
 from .events import MODULE, OP, Event
 
-_PREFIX = {"backward": "backward", "user": "user", "replay": "replay", "module": "module"}
-
 
 @dataclass(slots=True)
 class Average:
@@ -80,17 +78,21 @@ class Averages:
         total = self.self_cpu_time_total or 1.0
         shapes = any(row.input_shapes for row in rows)
         width = max([len("Name"), *(len(row.key) for row in rows)])
-        titles = f"{'Name':<{width}}  {'Self %':>7}  {'Self':>10}  {'Total':>10}  {'Mean':>10}  " \
-                 f"{'Calls':>7}  {'Memory':>10}" + ("  Input shapes" if shapes else "")  # fmt: skip
+        numbers = "{:>7}  {:>10}  {:>10}  {:>10}  {:>7}  {:>10}"
+        titles = f"{'Name':<{width}}  " + numbers.format(
+            "Self %", "Self", "Total", "Mean", "Calls", "Memory"
+        )
+        titles += "  Input shapes" if shapes else ""
         lines = [header] if header else []
         lines += [titles, "-" * len(titles)]
         for row in rows:
-            lines.append(
-                f"{row.key:<{width}}  {100 * row.self_cpu_time_total / total:6.1f}%  "
-                f"{_time(row.self_cpu_time_total):>10}  {_time(row.cpu_time_total):>10}  "
-                f"{_time(row.cpu_time):>10}  {row.count:>7}  {_memory(row.cpu_memory_usage):>10}"
-                + (f"  {row.input_shapes}" if shapes else "")
-            )
+            values = numbers.format(
+                f"{100 * row.self_cpu_time_total / total:.1f}%", _time(row.self_cpu_time_total),
+                _time(row.cpu_time_total), _time(row.cpu_time), row.count,
+                _memory(row.cpu_memory_usage),
+            )  # fmt: skip
+            more = f"  {row.input_shapes}" if shapes else ""
+            lines.append(f"{row.key:<{width}}  {values}{more}")
         lines += ["-" * len(titles), f"Self CPU time total: {_time(self.self_cpu_time_total)}"]
         return "\n".join(lines)
 

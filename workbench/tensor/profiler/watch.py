@@ -76,13 +76,13 @@ class Watch:
         for cls in active.observed:
             call = cls.__dict__["__call__"]
             self._calls.append((cls, call))
-            cls.__call__ = self._module(call)  # type: ignore[operator]
+            cls.__call__ = self._module(call)  # type: ignore[method-assign]
 
     def stop(self) -> None:
         """Take it all away again."""
         global current
         for cls, call in self._calls:
-            cls.__call__ = call  # type: ignore[operator]
+            cls.__call__ = call  # type: ignore[method-assign]
         self._calls.clear()
         nodes.watched = self._walked
         careful.around = None
