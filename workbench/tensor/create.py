@@ -70,7 +70,7 @@ def as_array(data: Any, dtype: Any = None, *, copy: bool = True) -> np.ndarray:
     if isinstance(data, (np.ndarray, np.generic)):
         target = dtype_of(data.dtype).numpy if dtype is None else dtype.numpy
         array = np.asarray(data)
-        return array.astype(target) if copy or array.dtype != target else array
+        return array.astype(target) if copy or array.dtype != target else _forward(array)
     if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in _leaves(data)):
         data = _unwrap(data)
     if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
