@@ -20,7 +20,7 @@ def entries(record):
 
 
 def test_the_record_says_what_the_installed_cupy_has():
-    """Make it anew with `python tests/cuda/snapshot.py` when CuPy moved on, then mend what fails."""
+    """When CuPy moved on, make it anew with `python tests/cuda/snapshot.py` and mend what fails."""
     pytest.importorskip("cupy", reason="CuPy is not installed: nothing to hold the record against")
     recorded = json.loads(snapshot.FILE.read_text(encoding="utf-8"))
     found = json.loads(snapshot.write(snapshot.take()))

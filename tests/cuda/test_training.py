@@ -20,7 +20,8 @@ def _device(cuda):
 def model():
     wb.manual_seed(1)
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(4 * 9, 8), nn.LayerNorm(8), nn.GELU(), nn.Dropout(0.2), nn.Linear(8, 3),
     )  # fmt: skip
 
@@ -154,7 +155,7 @@ def test_a_run_trains_on_the_device_of_its_network():
         run = wb.Run(network, wb.data.datasets.digits(), seed=3)
         run.train(steps=6)
         assert run.device.startswith(where)
-        network.insert_after("act", nn.Dropout(0.1), name="drop")
+        network.insert(nn.Dropout(0.1), after="act", name="drop")
         run.train(steps=4)
         assert run.predict(wb.zeros(2, 1, 8, 8)).shape == (2, 10)
         assert all(p.device.type == where for p in network.parameters())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from torch_twins import both, same, torch
+from torch_twins import both, placed, same, torch
 
 import workbench as wb
 import workbench.nn.functional as F
@@ -31,7 +31,7 @@ def test_pad(widths, mode, value):
     got, want = F.pad(x, widths, mode, **options), T.pad(y, widths, mode, **options)
     same(got, want)
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-    (got * wb.from_numpy(weights)).sum().backward()
+    (got * placed(weights)).sum().backward()
     (want * torch.from_numpy(weights)).sum().backward()
     same(x.grad, y.grad)
 

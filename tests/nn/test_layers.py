@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from torch_twins import both, same, torch, twins
+from torch_twins import both, placed, same, torch, twins
 
 import workbench as wb
 
@@ -127,7 +127,7 @@ def test_layer_agrees_with_torch(name):
         got, want = ours(x * 1), theirs(y * 1)
         same(got, want)
         weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-        (got * wb.from_numpy(weights)).sum().backward()
+        (got * placed(weights)).sum().backward()
         (want * torch.from_numpy(weights)).sum().backward()
         # torch computes hard sigmoid's slope in float32
         same(x.grad, y.grad, 1e-7 if name.startswith("Hard") else 1e-8)
@@ -177,7 +177,7 @@ def test_embedding_agrees_with_torch(name):
     got, want = ours(x), theirs(y)
     same(got, want)
     weights = np.arange(18.0).reshape(2, 3, 3)
-    (got * wb.from_numpy(weights)).sum().backward()
+    (got * placed(weights)).sum().backward()
     (want * torch.from_numpy(weights)).sum().backward()
     same(ours.weight.grad, theirs.weight.grad)
     same(ours.weight, theirs.weight)  # max_norm writes

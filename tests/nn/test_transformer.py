@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from torch_twins import both, same, torch, twins
+from torch_twins import both, placed, same, torch, twins
 
 import workbench as wb
 
@@ -19,7 +19,7 @@ def differentiate(ours, theirs, got, want, pairs=(), tolerance=1e-8):
     """Equal results and gradients; `got` and `want` are tensors."""
     same(got, want)
     weights = np.cos(np.arange(got.numel())).reshape(tuple(got.shape))
-    (got * wb.from_numpy(weights)).sum().backward()
+    (got * placed(weights)).sum().backward()
     (want * torch.from_numpy(weights)).sum().backward()
     for a, b in pairs:
         same(a.grad, b.grad, tolerance)
@@ -241,7 +241,7 @@ def test_the_whole_transformer_agrees_with_torch(batch_first, norm_first):
     (x, u), (y, v) = zip(*pairs, strict=True)
     results = []
     for lib, model, src, tgt, padding in (
-        (wb, ours, x, u, wb.from_numpy(PADDED)), (torch, theirs, y, v, torch.from_numpy(PADDED)),
+        (wb, ours, x, u, placed(PADDED)), (torch, theirs, y, v, torch.from_numpy(PADDED)),
     ):  # fmt: skip
         mask = lib.nn.Transformer.generate_square_subsequent_mask(L, dtype=lib.float64)
         results.append(

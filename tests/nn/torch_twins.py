@@ -11,6 +11,8 @@ import workbench as wb
 
 torch = pytest.importorskip("torch")
 
+where = "cpu"  # our side's device; `conftest.py` runs the same tests on CUDA
+
 
 def twins(make: Any) -> tuple[Any, Any]:
     """`make(nn)` here and in torch, in float64, ours with torch's values."""
@@ -18,12 +20,17 @@ def twins(make: Any) -> tuple[Any, Any]:
     ours = make(wb.nn)
     theirs, ours = theirs.double(), ours.double()
     ours.load_state_dict(theirs.state_dict())
-    return ours, theirs
+    return ours.to(where), theirs
+
+
+def placed(array: np.ndarray) -> Any:
+    """The values as our tensor."""
+    return wb.from_numpy(array).to(where)
 
 
 def both(array: np.ndarray, *, grad: bool = False) -> tuple[Any, Any]:
     """The same values as our tensor and as torch's."""
-    ours, theirs = wb.from_numpy(array.copy()), torch.from_numpy(array.copy())
+    ours, theirs = wb.from_numpy(array.copy()).to(where), torch.from_numpy(array.copy())
     if grad and array.dtype.kind == "f":
         return ours.requires_grad_(), theirs.requires_grad_()
     return ours, theirs
@@ -34,5 +41,5 @@ def same(ours: Any, theirs: Any, tolerance: float = 1e-10) -> None:
     assert tuple(ours.shape) == tuple(theirs.shape)
     assert repr(ours.dtype).rpartition(".")[2] == repr(theirs.dtype).rpartition(".")[2]
     np.testing.assert_allclose(
-        ours.detach().numpy(), theirs.detach().numpy(), rtol=tolerance, atol=tolerance
+        ours.detach().cpu().numpy(), theirs.detach().numpy(), rtol=tolerance, atol=tolerance
     )

@@ -9,8 +9,8 @@ import pytest
 
 import workbench as wb
 
-from ..cuda import stand_in
-from ..cuda.on_cuda import OnCuda
+from ..cuda import stand_in  # noqa: TID252
+from ..cuda.on_cuda import OnCuda  # noqa: TID252
 
 
 class Both:

@@ -46,9 +46,18 @@ def sweep(
         space = space or (_taped_space() if taped else raw_space(g))
         _arrive(edge, g, pending, heap, leaves, within)
 
-    while heap:
-        seq = -heappop(heap)
-        current, g = pending.pop(seq)
+    # The newest of the nodes that wait, kept out of the heap: in a chain, all of them.
+    newest: Any = None
+    newest_g: Any = None
+    while True:
+        if newest is not None:
+            current, g, seq = newest, newest_g, newest.seq
+            newest = newest_g = None
+        elif heap:
+            seq = -heappop(heap)
+            current, g = pending.pop(seq)
+        else:
+            break
         watched = nodes.watched
         if watched:
             g = _run_hooks(current, g, taped)
@@ -74,22 +83,30 @@ def sweep(
                 grad if fix is None or grad is None else repair(space, grad, *fix)
                 for grad, fix in zip(grads, current.fix, strict=True)
             ]
+        g = None
         if not retain and current.saved:
             current.saved = None
         # the common case of _arrive, in line
         for edge, grad in zip(current.edges, grads, strict=True):
             if edge is None or grad is None:
                 continue
-            if type(edge) is Node and within is None:
+            if type(edge) is not Node or within is not None:
+                _arrive(edge, grad, pending, heap, leaves, within)
+            elif edge is newest:
+                newest_g = newest_g + grad
+            else:
                 key = edge.seq
-                held = pending.get(key)
-                if held is None:
+                held = pending.get(key) if pending else None
+                if held is not None:
+                    held[1] = held[1] + grad
+                elif (newest is not None and key < newest.seq) or (heap and key < -heap[0]):
                     pending[key] = [edge, grad]
                     heappush(heap, -key)
                 else:
-                    held[1] = held[1] + grad
-            else:
-                _arrive(edge, grad, pending, heap, leaves, within)
+                    if newest is not None:
+                        pending[newest.seq] = [newest, newest_g]
+                        heappush(heap, -newest.seq)
+                    newest, newest_g = edge, grad
     return leaves, seen
 
 
@@ -309,6 +326,11 @@ def _seed(tensor: Any, gradient: Any, taped: bool) -> Any:
         raise RuntimeError(
             f"Mismatch in shape: gradient has shape {tuple(gradient.array.shape)}, the tensor it "
             f"belongs to {tuple(array.shape)}"
+        )
+    if on_cuda(gradient.array) is not on_cuda(array):
+        raise RuntimeError(
+            f"invalid gradient at index 0 - expected device {tensor.device} but got "
+            f"{gradient.device}"
         )
     return gradient if taped else gradient.array
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import to_numpy
+
 from .backward import grad
 from .mode import enable_grad
 from .node import LEAF
-from .tensor import Tensor, wrap
+from .tensor import Tensor, beside, wrap
 
 
 def _outputs(result: Any) -> list[Tensor]:
@@ -52,7 +54,7 @@ def gradcheck(
         if not outputs:
             return True
         rng = np.random.default_rng(0)
-        directions = [_drawn(rng, o.array) for o in outputs]
+        directions = [beside(o, _drawn(rng, o.array)).array for o in outputs]
         found = grad(outputs, watched, [wrap(d) for d in directions], allow_unused=True)
 
     def project() -> float:
@@ -66,7 +68,7 @@ def gradcheck(
         array = tensor.array
         numeric = np.zeros(array.shape, array.dtype)
         for where in np.ndindex(array.shape):
-            held = array[where]
+            held = array[where].copy()
             for unit in (1, 1j) if array.dtype.kind == "c" else (1,):
                 array[where] = held + unit * eps
                 above = project()
@@ -74,7 +76,7 @@ def gradcheck(
                 below = project()
                 array[where] = held
                 numeric[where] += unit * (above - below) / (2 * eps)
-        got = np.zeros(array.shape) if analytic is None else analytic.array
+        got = np.zeros(array.shape) if analytic is None else to_numpy(analytic.array)
         if not np.allclose(got, numeric, rtol, atol):
             if not raise_exception:
                 return False
@@ -107,7 +109,7 @@ def gradgradcheck(
     rng = np.random.default_rng(1)
     directions = []
     for o in outputs:
-        v = wrap(_drawn(rng, o.array))
+        v = beside(o, _drawn(rng, o.array))
         v.edge = LEAF
         directions.append(v)
     count = len(inputs)

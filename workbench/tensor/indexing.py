@@ -43,6 +43,11 @@ def normalise(array: Any, index: Any) -> tuple[Any, ...]:
         else:
             part = item.array if isinstance(item, Tensor) else item
             part = part if hasattr(part, "dtype") else np.asarray(item)
+            if type(array) is np.ndarray and on_cuda(part):
+                raise RuntimeError(
+                    "indices should be either on cpu or on the same device as the indexed tensor "
+                    "(cpu)"
+                )
             if part.dtype.kind in "USO":
                 raise TypeError(f"invalid index of type {kind.__name__}: {item!r}")
             if part.dtype.kind == "u" and part.dtype.itemsize == 1:

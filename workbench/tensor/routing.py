@@ -50,7 +50,7 @@ def library(*arrays: Any) -> Any:
 
 def together(name: str, arrays: Any) -> None:
     """Raises RuntimeError, as torch does, when the arrays are on different devices."""
-    first = array_device(arrays[0])
+    first = array_device(arrays[0]) if len(arrays) else None
     for array in arrays[1:]:
         other = array_device(array)
         if other != first:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from workbench.arrays import to_numpy
 from workbench.tensor import FUNCTIONS, Tensor, wrap
 from workbench.tensor.transforms.vmap import vmap
 
@@ -85,8 +86,8 @@ def or_masks(*mask_mods: MaskMod) -> MaskMod:
     return either
 
 
-def _positions(sizes: tuple[int, ...]) -> list[Tensor]:
-    return [wrap(np.arange(n)) for n in sizes]
+def _positions(sizes: tuple[int, ...], device: Any) -> list[Tensor]:
+    return [wrap(np.arange(n)).to(device) for n in sizes]
 
 
 def _over_positions(function: Callable[..., Tensor], scores: bool) -> Callable[..., Tensor]:
@@ -112,13 +113,14 @@ def create_mask(
     A mask of bools, or for a function that takes a score in front, its change of a score of 0.
     """
     sizes = (B or 1, H or 1, Q_LEN, KV_LEN)
+    where = "cpu" if device is None else device
     import inspect
 
     takes = len(inspect.signature(mod_fn).parameters)
     if takes == 5:
-        zeros = wrap(np.zeros(sizes, np.float32))
-        return _over_positions(mod_fn, True)(zeros, *_positions(sizes))
-    return _over_positions(mod_fn, False)(*_positions(sizes))
+        zeros = wrap(np.zeros(sizes, np.float32)).to(where)
+        return _over_positions(mod_fn, True)(zeros, *_positions(sizes, where))
+    return _over_positions(mod_fn, False)(*_positions(sizes, where))
 
 
 class BlockMask:
@@ -135,7 +137,7 @@ class BlockMask:
         self.mask_mod = mask_mod
         self.BLOCK_SIZE = block_size
         self.seq_lengths = tuple(mask.array.shape[-2:])
-        array = np.asarray(mask.array)
+        array = to_numpy(mask.array)
         *lead, rows, columns = array.shape
         high, wide = block_size
         up, right = -rows % high, -columns % wide
@@ -144,8 +146,9 @@ class BlockMask:
         held = tall.reshape(shape).sum(axis=(-3, -1))
         whole = held == high * wide
         part = (held > 0) & ~whole
-        self.kv_num_blocks, self.kv_indices = _listed(part)
-        self.full_kv_num_blocks, self.full_kv_indices = _listed(whole)
+        where = mask.device
+        self.kv_num_blocks, self.kv_indices = _listed(part, where)
+        self.full_kv_num_blocks, self.full_kv_indices = _listed(whole, where)
         self._blocks = held > 0
 
     @property
@@ -163,7 +166,7 @@ class BlockMask:
 
     def to_dense(self) -> Tensor:
         """Which blocks hold anything: int32 (B, H, rows, columns)."""
-        return wrap(self._blocks.astype(np.int32))
+        return wrap(self._blocks.astype(np.int32)).to(self.mask.device)
 
     def to(self, device: Any) -> BlockMask:
         """The mask on another device."""
@@ -176,10 +179,10 @@ class BlockMask:
         return f"BlockMask(shape={self.shape}, sparsity={self.sparsity():.2f}%)"
 
 
-def _listed(flags: np.ndarray) -> tuple[Tensor, Tensor]:
+def _listed(flags: np.ndarray, device: Any) -> tuple[Tensor, Tensor]:
     """How many flags each row has, and their places, in front."""
     order = np.argsort(~flags, axis=-1, kind="stable").astype(np.int32)
-    return wrap(flags.sum(axis=-1).astype(np.int32)), wrap(order)
+    return wrap(flags.sum(axis=-1).astype(np.int32)).to(device), wrap(order).to(device)
 
 
 def create_block_mask(
@@ -235,7 +238,9 @@ def flex_attention(
     factor = 1 / math.sqrt(width) if scale is None else scale
     scores = (query @ key.transpose(-2, -1)) * factor
     if score_mod is not None:
-        scores = _over_positions(score_mod, True)(scores, *_positions((b, heads, rows, columns)))
+        scores = _over_positions(score_mod, True)(
+            scores, *_positions((b, heads, rows, columns), query.device)
+        )
     if block_mask is not None:
         allowed = block_mask.mask
         if tuple(allowed.array.shape[-2:]) != (rows, columns):

@@ -58,7 +58,7 @@ def _float_mask(mask: Tensor, dtype: Any) -> Tensor:
     if array.dtype != np.bool_:
         return mask if array.dtype == dtype else mask.to(like_dtype(dtype))
     xp = namespace(array)
-    return wrap(xp.where(array, np.asarray(-math.inf, dtype), np.asarray(0, dtype)))
+    return wrap(xp.where(array, xp.asarray(-math.inf, dtype), xp.asarray(0.0, dtype)))
 
 
 def like_dtype(dtype: Any) -> Any:
