@@ -6,6 +6,8 @@ matrix and the whole family is two ops that are each other's adjoints.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .declare import op, shape_setting
@@ -41,18 +43,52 @@ def _along(xp, x, axis, key, flipped):
     rest = (slice(None),) * (-axis - 1)
     for i, (to, where, weight) in enumerate(parts):
         values = x[(Ellipsis, _held(xp, where), *rest)]
-        if weight is not None:
-            if type(weight) is np.ndarray:
-                weight = xp.asarray(weight.astype(x.dtype)).reshape((-1,) + (1,) * len(rest))
-            else:
-                weight = x.dtype.type(weight)
-            values = values * weight
+        if type(weight) is np.ndarray:
+            weight = xp.asarray(weight.astype(x.dtype)).reshape((-1,) + (1,) * len(rest))
+        elif weight is not None:
+            weight = x.dtype.type(weight)
         target = (Ellipsis, _held(xp, to), *rest)
-        if i < whole:
-            out[target] = values
+        if i < whole and weight is not None and type(to) is slice:
+            xp.multiply(values, weight, out=out[target])
+        elif i < whole:
+            out[target] = values if weight is None else values * weight
         else:
-            out[target] += values
+            out[target] += values if weight is None else values * weight
     return out
+
+
+_BLOCK = 1 << 16  # elements of the larger side of a block of planes that stays in the cache
+
+
+def _by_planes(xp, x, size, keys, flipped):
+    """All sides of (N, C, *sides) → (N, C, *size), a block of planes at a time on NumPy.
+
+    Sides are taken such that the sums of strided slices, along all but the last side, are over as
+    few columns as may be.
+    """
+    dims = len(size)
+
+    def order(axis):
+        key = keys[axis]
+        ratio = key[1] / key[2] if flipped else key[2] / key[1]
+        return (ratio > 1, axis if ratio > 1 else -axis)
+
+    axes = sorted(range(-dims, 0), key=order)
+
+    def resized(part):
+        for axis in axes:
+            part = _along(xp, part, axis, keys[axis], flipped)
+        return part
+
+    lead = x.shape[:2]
+    count, most = math.prod(lead), max(math.prod(x.shape[2:]), math.prod(size), 1)
+    if xp is not np or count * most <= 2 * _BLOCK:
+        return resized(x)
+    flat, step = x.reshape(count, *x.shape[2:]), max(1, _BLOCK // most)
+    out = np.empty((count, *size), x.dtype)
+    for start in range(0, count, step):
+        out[start : start + step] = resized(flat[start : start + step])
+    return out.reshape(*lead, *size)
 
 
 def _held(xp, selection):
@@ -171,10 +207,7 @@ def resample(xp, input, /, size, mode="nearest", align_corners=False, scales=Non
             if keys[axis][1] != keys[axis][2]:
                 x = _bytes(xp, x, axis, keys[axis])
         return x.copy() if x is input else x
-    # the side that shrinks most goes first: then less is left to do for the others
-    order = sorted(range(-len(size), 0), key=lambda a: (keys[a][2] / keys[a][1], -a))
-    for axis in order:
-        x = _along(xp, x, axis, keys[axis], False)
+    x = _by_planes(xp, x, size, keys, False)
     return x.astype(input.dtype, copy=False)
 
 
@@ -200,9 +233,7 @@ def resample_adjoint(
     if input.dtype.kind == "f" and input.dtype.itemsize == 2:
         x = x.astype(np.float32)
     keys = _keys(shape, size, mode, align_corners, scales, antialias, x.dtype.name)
-    order = sorted(range(-len(size), 0), key=lambda a: (keys[a][1] / keys[a][2], a))
-    for axis in order:
-        x = _along(xp, x, axis, keys[axis], True)
+    x = _by_planes(xp, x, tuple(shape[2:]), keys, True)
     return x.astype(input.dtype, copy=False)
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .windows import along
+from .windows import along, members
 
 _LONG = 6  # from here on a reduction over equal parts beats one pass per tap
 
@@ -28,6 +28,8 @@ def reduce_side(xp, ufunc, x, i, side, start):
             return x
         if side.kernel >= _LONG:
             return _parts(xp, ufunc, x, i, side)
+    if side.bins is not None:
+        return _binned(xp, ufunc, x, i, side)
     whole = [t for t in side.taps if _covers(t, side)]
     rest = [t for t in side.taps if not _covers(t, side)]
     if len(whole) > 1:
@@ -57,12 +59,40 @@ def _parts(xp, ufunc, x, i, side):
     return (xp.max if ufunc is xp.maximum else xp.sum)(cut, axis=i + 2)
 
 
+def _matrix(x, side):
+    return members(tuple((b.start, b.stop) for b in side.bins), side.n, x.dtype)
+
+
+def _summable(xp, x):
+    # a product with a matrix of zeros would make nan of inf, in every window of a row
+    return xp is np and x.dtype.kind == "f" and x.size and bool(np.isfinite(x.sum()))
+
+
+def _binned(xp, ufunc, x, i, side):
+    """A few long windows, one slice each; sums along the last side as one matrix product."""
+    dims = x.ndim - 1
+    if ufunc is xp.add and i == dims - 1 and _summable(xp, x):
+        return xp.matmul(x, _matrix(x, side))
+    out = xp.empty((*x.shape[: i + 1], side.n_out, *x.shape[i + 2 :]), x.dtype)
+    reduce = xp.sum if ufunc is xp.add else xp.max
+    for o, part in enumerate(side.bins):
+        out[along(i, dims, o)] = reduce(x[along(i, dims, part)], axis=i + 1)
+    return out
+
+
 def spread_side(xp, g, i, side):
     """The adjoint of a sum along side `i`: each window's value added to its elements."""
     dims = g.ndim - 1
     if side.exact and side.kernel == 1:
         return g
     shape = (*g.shape[: i + 1], side.n, *g.shape[i + 2 :])
+    if side.bins is not None:
+        if i == dims - 1 and _summable(xp, g):
+            return xp.matmul(g, _matrix(g, side).T)
+        out = xp.zeros(shape, g.dtype)
+        for o, part in enumerate(side.bins):
+            out[along(i, dims, part)] += g[along(i, dims, slice(o, o + 1))]
+        return out
     out = (xp.empty if side.exact else xp.zeros)(shape, g.dtype)
     for _, windows, inside in side.taps:
         where = along(i, dims, inside)
@@ -82,6 +112,10 @@ def winners(xp, x, i, side, values=True):
     """
     if side.exact and side.kernel == 1:
         return x, xp.zeros(x.shape, np.uint8)
+    if side.exact and side.kernel >= _LONG and not (x.dtype.kind == "f" and _has_nan(xp, x)):
+        cut = x.reshape((*x.shape[: i + 1], side.n_out, side.kernel, *x.shape[i + 2 :]))
+        found = cut.argmax(axis=i + 2)
+        return cut.max(axis=i + 2), found
     best, found = _winners(xp, x, i, side, False, values)
     if x.dtype.kind == "f" and _has_nan(xp, x if best is None else best):
         best, found = _winners(xp, x, i, side, True, values)

@@ -44,12 +44,13 @@ class Side:
 
     `n_out` windows; `taps` holds (number, windows, elements): slices or index arrays; `disjoint`
     says that no element is in two windows, `exact` that the windows are the side cut into equal
-    parts, `kernel` their length then.
+    parts, `kernel` their length then. `bins`, where given: the slices that the windows are.
     """
 
-    __slots__ = ("disjoint", "exact", "gap", "kernel", "n", "n_out", "starts", "taps")
+    __slots__ = ("bins", "disjoint", "exact", "gap", "kernel", "n", "n_out", "starts", "taps")
 
-    def __init__(self, n, n_out, kernel, gap, taps, starts, disjoint, exact):
+    def __init__(self, n, n_out, kernel, gap, taps, starts, disjoint, exact, bins=None):
+        self.bins = bins
         self.n = n
         self.n_out = n_out
         self.kernel = kernel
@@ -106,7 +107,18 @@ def adaptive(n, n_out):
                 whole = len(windows) == n_out
                 taps.append((t, slice(0, n_out) if whole else windows, starts[windows] + t))
     disjoint = bool((stops[:-1] <= starts[1:]).all())
-    return Side(n, n_out, longest, 1, taps, starts, disjoint, False)
+    few = n_out <= 2 * longest
+    bins = [slice(*pair) for pair in zip(starts.tolist(), stops.tolist(), strict=True)]
+    return Side(n, n_out, longest, 1, taps, starts, disjoint, False, bins if few else None)
+
+
+@functools.lru_cache(maxsize=64)
+def members(bins, n, dtype):
+    """A matrix (n, windows) of 1 where an element is in a window; `bins` as (start, stop) pairs."""
+    made = np.zeros((n, len(bins)), dtype)
+    for o, (start, stop) in enumerate(bins):
+        made[start:stop, o] = 1
+    return made
 
 
 class Windows:
