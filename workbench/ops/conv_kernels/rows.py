@@ -165,28 +165,43 @@ def forward(x, w, geo, out):
         transpose(made.reshape(-1, lay.m * geo.k), _flat(out[part]))
 
 
-def adjoint_input(y, w, geo, out):
-    """Gradients (N, K, D, H, W) of the result and the weight → (N, C, D, H, W)."""
-    turned = np.ascontiguousarray(w.transpose(2, 4, 0, 3, 1) if geo.dilation[1] == 1
-                                  else w.transpose(2, 3, 4, 0, 1))  # fmt: skip
+def adjoints(x, y, w, geo, dx, dw):
+    """What the gradients `y` (N, K, D, H, W) of the result give for the images and the weights.
+
+    Written into `dx` (N, C, D, H, W) and `dw`, either of which may be None. Both at a time share
+    the way there of `y`.
+    """
+    near = geo.dilation[1] == 1
+    turned = total = None
+    if dx is not None:
+        order = (2, 4, 0, 3, 1) if near else (2, 3, 4, 0, 1)
+        turned = np.ascontiguousarray(w.transpose(order))
+    if dw is not None:
+        total = np.zeros(geo.k * geo.c * geo.taps, y.dtype)
     for part, lay in _chunks(geo, y.dtype.itemsize):
-        loaded = _load_outputs(y[part], lay)
-        rows = scratch("rows", lay.shape, y.dtype)
-        rows[...] = 0
-        products(loaded, turned, rows, (lay.tall, lay.k, geo.k), (geo.k, lay.k, lay.row),
-                 lay.back)  # fmt: skip
-        _store(rows, lay, out[part])
+        given, k = _load_outputs(y[part], lay), geo.k
+        if dw is not None:
+            rows = _load(x[part], lay)
+            products(given, rows, total, (k, lay.k, lay.tall), (k, lay.row, lay.k), lay.weight,
+                     transposed=True)  # fmt: skip
+        if dx is not None:
+            rows = scratch("rows", lay.shape, y.dtype)
+            rows[...] = 0
+            products(given, turned, rows, (lay.tall, lay.k, k), (k, lay.k, lay.row), lay.back)
+            _store(rows, lay, dx[part])
+    if dw is not None:
+        kd, kh, kw = geo.kernel
+        if near:
+            dw[...] = total.reshape(kd, kw, geo.k, kh, geo.c).transpose(2, 4, 0, 3, 1)
+        else:
+            dw[...] = total.reshape(kd, kh, kw, geo.k, geo.c).transpose(3, 4, 0, 1, 2)
+
+
+def adjoint_input(y, w, geo, out):
+    """Gradients (N, K, D, H, W) of the result and the weight → `out` (N, C, D, H, W)."""
+    adjoints(None, y, w, geo, out, None)
 
 
 def adjoint_weight(x, y, geo, out):
-    """Images and gradients of the result → the weight's gradient."""
-    kd, kh, kw = geo.kernel
-    made = np.zeros(geo.k * geo.c * geo.taps, x.dtype)
-    for part, lay in _chunks(geo, x.dtype.itemsize):
-        rows, loaded = _load(x[part], lay), _load_outputs(y[part], lay)
-        products(loaded, rows, made, (geo.k, lay.k, lay.tall), (geo.k, lay.row, lay.k),
-                 lay.weight,                 transposed=True)  # fmt: skip
-    if geo.dilation[1] == 1:
-        out[...] = made.reshape(kd, kw, geo.k, kh, geo.c).transpose(2, 4, 0, 3, 1)
-    else:
-        out[...] = made.reshape(kd, kh, kw, geo.k, geo.c).transpose(3, 4, 0, 1, 2)
+    """Images and gradients of the result → `out`, the weight's gradient."""
+    adjoints(x, y, None, geo, None, out)

@@ -195,49 +195,77 @@ def _mixed(rows, lay, at, n):
     return made
 
 
-def adjoint_input(y, w, geo, out):
-    """Gradients (N, K, oh, ow) of the result and weights → (N, C, H, W)."""
-    kernels = np.ascontiguousarray(_kernels(w).swapaxes(-1, -2))
-    c, k = geo.c, geo.k
-    (h, wide), (lo, left) = geo.ins[-2:], geo.lo[-2:]
+def adjoints(x, y, w, geo, dx, dw):
+    """What the gradients `y` (N, K, oh, ow) of the result give for the images and the weights.
+
+    Written into `dx` (N, C, H, W) and `dw` (K, C, 3, kw), either of which may be None. Both at a
+    time share the way there of `y`.
+    """
+    c, k, kw = geo.c, geo.k, geo.kernel[-1]
+    total = None if dw is None else np.zeros((4, kw, c, k), y.dtype)
+    kernels = None if dx is None else np.ascontiguousarray(_kernels(w).swapaxes(-1, -2))
     for part, lay in _batches(geo, y.dtype.itemsize):
-        given, mc = _load_gradients(y[part], lay), lay.m * c
-        rows = scratch("images", (max(2 * lay.pairs + 2, lo + h), wide, mc), y.dtype)
-        rows[...] = 0
-        size, strides = (lay.tall, c, k), (k, c, c)
+        given = _load_gradients(y[part], lay)
+        images = None if dw is None else _load(x[part], lay)
+        back = None if dx is None else _blank(lay, y.dtype)
         for at, n in lay.pieces():
             mixed = _mixed(given, lay, at, n)
-            tiles = scratch("tiles", (4, lay.n, lay.wide, mc), y.dtype)
-            tiles[...] = 0
-            products(mixed, kernels, tiles, size, strides, _some(lay.inner_back, lay, n))
-            products(given[2 * at :], kernels, tiles, size, strides,
-                     _some(lay.outer_back, lay, n))  # fmt: skip
-            t0, t1, t2, t3 = tiles[:, :n, left : left + wide]
-            d0, d1, d2, d3 = (_pairs(rows, at, n, i) for i in range(4))
-            d0 += t0
-            d3 -= t3
-            t3 += t1
-            t3 -= t2
-            d1 += t3
-            t1 += t2
-            t1 -= t0
-            d2 += t1
-        transpose(rows[lo : lo + h].reshape(-1, mc), out[part].reshape(mc, -1))
+            if dw is not None:
+                _weigh(images, given, mixed, total, lay, at, n)
+            if dx is not None:
+                _spread(given, mixed, kernels, back, lay, at, n)
+        if dx is not None:
+            lo, h, mc = geo.lo[-2], geo.ins[-2], lay.m * c
+            transpose(back[lo : lo + h].reshape(-1, mc), dx[part].reshape(mc, -1))
+    if dw is not None:
+        made = np.matmul(_G.T.astype(y.dtype), total.reshape(4, -1)).reshape(3, kw, c, k)
+        dw[...] = made.transpose(3, 2, 0, 1)
+
+
+def _blank(lay, dtype):
+    """Zeros in the shape of `_load`'s rows."""
+    h, wide = lay.geo.ins[-2:]
+    tall = max(2 * lay.pairs + 2, lay.geo.lo[-2] + h)
+    rows = scratch("gradients", (tall, wide, lay.m * lay.geo.c), dtype)
+    rows[...] = 0
+    return rows
+
+
+def _weigh(images, given, mixed, total, lay, at, n):
+    """Add what `n` pairs of rows give for the transformed weights to `total`."""
+    c, k = lay.geo.c, lay.geo.k
+    tiles = _inputs(images, lay, at, n)
+    for steps, grads in ((lay.inner_weight, mixed), (lay.outer_weight, given[2 * at :])):
+        chosen = steps if n == lay.n else [s for s in steps if s[0] // lay.row_in % lay.n < n]
+        products(tiles, grads, total, (c, k, lay.tall), (c, k, k), chosen, transposed=True)
+
+
+def _spread(given, mixed, kernels, back, lay, at, n):
+    """Add what `n` pairs of rows give for the images to `back`, the adjoint of `_inputs`."""
+    c, k = lay.geo.c, lay.geo.k
+    left, wide = lay.geo.lo[-1], lay.geo.ins[-1]
+    tiles = scratch("tiles", (4, lay.n, lay.wide, lay.m * c), given.dtype)
+    tiles[...] = 0
+    size, strides = (lay.tall, c, k), (k, c, c)
+    products(mixed, kernels, tiles, size, strides, _some(lay.inner_back, lay, n))
+    products(given[2 * at :], kernels, tiles, size, strides, _some(lay.outer_back, lay, n))
+    t0, t1, t2, t3 = tiles[:, :n, left : left + wide]
+    d0, d1, d2, d3 = (_pairs(back, at, n, i) for i in range(4))
+    d0 += t0
+    d3 -= t3
+    t3 += t1
+    t3 -= t2
+    d1 += t3
+    t1 += t2
+    t1 -= t0
+    d2 += t1
+
+
+def adjoint_input(y, w, geo, out):
+    """Gradients (N, K, oh, ow) of the result and weights → `out` (N, C, H, W)."""
+    adjoints(None, y, w, geo, out, None)
 
 
 def adjoint_weight(x, y, geo, out):
-    """Images (N, C, H, W) and gradients (N, K, oh, ow) of the result → (K, C, 3, kw)."""
-    c, k, kw = geo.c, geo.k, geo.kernel[-1]
-    total = np.zeros((4, kw, c, k), x.dtype)
-    for part, lay in _batches(geo, x.dtype.itemsize):
-        rows, given = _load(x[part], lay), _load_gradients(y[part], lay)
-        size, strides = (c, k, lay.tall), (c, k, k)
-        for at, n in lay.pieces():
-            tiles, mixed = _inputs(rows, lay, at, n), _mixed(given, lay, at, n)
-            for steps, grads in ((lay.inner_weight, mixed), (lay.outer_weight, given[2 * at :])):
-                chosen = (
-                    steps if n == lay.n else [s for s in steps if s[0] // lay.row_in % lay.n < n]
-                )
-                products(tiles, grads, total, size, strides, chosen, transposed=True)
-    made = np.matmul(_G.T.astype(x.dtype), total.reshape(4, -1)).reshape(3, kw, c, k)
-    out[...] = made.transpose(3, 2, 0, 1)
+    """Images (N, C, H, W) and gradients (N, K, oh, ow) of the result → `out` (K, C, 3, kw)."""
+    adjoints(x, y, None, geo, None, out)
