@@ -39,20 +39,23 @@ def _lead(*shapes):
 
 
 @lru_cache(maxsize=16)
-def _triangle(rows, columns, start):
-    """1 where row i + start of a causal mask sees column j, else 0."""
-    return np.tri(rows, columns, start, dtype=np.float32)
+def _triangle(rows, columns, dtype):
+    """1 up to the diagonal, 0 above it."""
+    return np.tri(rows, columns, dtype=dtype)
 
 
-def _allowed(xp, mask, shape, start, is_causal, dtype):
-    """What E is multiplied by, or None: 0 where attention is forbidden."""
+def _allowed(xp, mask, scores, start, is_causal):
+    """The scores that may be forbidden (a view), and 1 for those that are not, else 0; or None.
+
+    Rows of a causal mask that begin at `start` all see the columns before it.
+    """
     if is_causal:
-        *_, rows, columns = shape
-        if start >= columns - 1:
-            return None  # every row sees all columns
-        return xp.asarray(_triangle(rows, columns, start).astype(dtype, copy=False))
+        rows, columns = scores.shape[-2], scores.shape[-1] - start
+        if columns <= 1:
+            return None
+        return scores[..., start:], xp.asarray(_triangle(rows, columns, scores.dtype))
     if mask is not None and mask.dtype.kind == "b":
-        return mask.astype(dtype)
+        return scores, mask.astype(scores.dtype)
     return None
 
 
@@ -61,19 +64,21 @@ def _exponentials(xp, scores, mask, start, is_causal):
     dtype = scores.dtype
     if mask is not None and mask.dtype.kind != "b":
         scores += mask
-    allowed = _allowed(xp, mask, scores.shape, start, is_causal, dtype)
+    allowed = _allowed(xp, mask, scores, start, is_causal)
     shift = None
     reach = math.log(float(np.finfo(dtype).max)) / 2.2
     if not (scores.max() < reach and scores.min() > -reach):
         if allowed is not None:
-            scores[...] = xp.where(allowed > 0, scores, dtype.type(-np.inf))
+            some, factor = allowed
+            some[...] = xp.where(factor > 0, some, dtype.type(-np.inf))
             allowed = None
         shift = scores.max(axis=-1, keepdims=True)
         shift[shift == -np.inf] = 0  # nothing to attend to
         scores -= shift
     xp.exp(scores, out=scores)
     if allowed is not None:
-        scores *= allowed
+        some, factor = allowed
+        some *= factor
     return shift
 
 
@@ -116,6 +121,8 @@ def _pieces(count, rows, columns, is_causal):
     """(first, last, top, bottom, width) of each block of `count` problems of rows x columns."""
     per = max(1, BLOCK // max(1, rows * columns))
     high = rows if per > 1 else max(1, min(rows, BLOCK // max(1, columns)))
+    if is_causal and high > 128:
+        high = 128  # little of a block then lies above the diagonal
     for first in range(0, count, per):
         for top in range(0, rows, high):
             bottom = min(rows, top + high)
@@ -223,12 +230,14 @@ def _forward_in_blocks(xp, q, k, v, mask, lead, keep, scale, is_causal, p, kind)
     kept = None if keep is None else keep.reshape(count, rows, columns)
     out = xp.empty((count, rows, v.shape[-1]), scaled.dtype)
     inverse = xp.empty((count, rows, 1), scaled.dtype)
-    shifts = xp.zeros((count, rows, 1), scaled.dtype)
+    shifts = None
     for of, row, column in _pieces(count, rows, columns, is_causal):
         weights = xp.matmul(scaled[of, row], _t(k[of, column]))
         part = _part(xp, wide, lead, of, row)
         shift = _exponentials(xp, weights, part, row.start, is_causal)
         if shift is not None:
+            if shifts is None:
+                shifts = xp.zeros((count, rows, 1), scaled.dtype)
             shifts[of, row] = shift
         inverse[of, row] = _inverse(xp, _row_sums(xp, weights))
         if kept is not None:
@@ -240,7 +249,7 @@ def _forward_in_blocks(xp, q, k, v, mask, lead, keep, scale, is_causal, p, kind)
         out.reshape(*shape, v.shape[-1]).astype(kind, copy=False),
         None,
         inverse.reshape(*shape, 1),
-        shifts.reshape(*shape, 1),
+        None if shifts is None else shifts.reshape(*shape, 1),
         keep,
     )
 
@@ -361,11 +370,13 @@ def _backward_in_blocks(
         part = _part(xp, wide, lead, of, row)
         if part is not None and part.dtype.kind != "b":
             weights += part
-        weights -= shift[of, row]
+        if shift is not None:
+            weights -= shift[of, row]
         xp.exp(weights, out=weights)
-        allowed = _allowed(xp, part, weights.shape, row.start, is_causal, weights.dtype)
+        allowed = _allowed(xp, part, weights, row.start, is_causal)
         if allowed is not None:
-            weights[...] = xp.where(allowed > 0, weights, weights.dtype.type(0))
+            some, factor = allowed
+            some[...] = xp.where(factor > 0, some, some.dtype.type(0))
         here = g[of, row]
         ds = xp.matmul(here, _t(v[of, column]))
         used = weights

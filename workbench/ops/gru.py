@@ -10,10 +10,12 @@ import numpy as np
 
 from .declare import op
 from .recurrent import (
+    FEW,
     Gathered,
     Product,
     Walk,
     check_layer,
+    from_inputs,
     input_gradient,
     last,
     layer_oracle,
@@ -27,7 +29,6 @@ from .recurrent import (
     sizes,
     t,
     weight_gradients,
-    with_bias,
 )
 from .samples import Sample
 
@@ -72,13 +73,12 @@ def gru_layer(xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False,
         bias = xp.zeros_like(b_rec) if b_in is None else b_in.copy()
         bias[: 2 * size] += b_rec[: 2 * size]
     gates = xp.empty((steps, 3 * size, batch), x.dtype)
-    Product(xp, _halved(with_bias(xp, w_in, bias), size), batch)(
-        last(xp, ordered(x, reverse), 1), gates
-    )
+    from_inputs(xp, w_in, bias, x, reverse, lambda w: _halved(w, size), gates)
+    few = steps < FEW
     states = xp.empty((steps + 1, size, batch), x.dtype)
     states[0] = h.T
     inner = xp.empty((steps, size, batch), x.dtype)  # what the reset gate multiplies
-    product = Product(xp, _halved(w_rec, size), batch)
+    product = Product(xp, w_rec if few else _halved(w_rec, size), batch)
     scratch, one = xp.empty((3 * size, batch), x.dtype), xp.empty((size, batch), x.dtype)
     held = None if b_rec is None else b_rec[2 * size :, None]
     half = x.dtype.type(0.5)
@@ -87,6 +87,8 @@ def gru_layer(xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False,
         product(states[step], scratch)
         two, new = gate[: 2 * size], gate[2 * size :]
         two += scratch[: 2 * size]
+        if few:
+            two *= half
         xp.tanh(two, out=two)
         two *= half
         two += half

@@ -11,11 +11,13 @@ import numpy as np
 
 from .declare import op
 from .recurrent import (
+    FEW,
     Gathered,
     Product,
     Walk,
     both,
     check_layer,
+    from_inputs,
     input_gradient,
     last,
     layer_oracle,
@@ -29,7 +31,6 @@ from .recurrent import (
     sizes,
     t,
     weight_gradients,
-    with_bias,
 )
 from .samples import Sample
 
@@ -89,14 +90,13 @@ def lstm_layer(
     steps, batch, _ = x.shape
     size, width = w_rec.shape[0] // 4, h.shape[1]
     gates = xp.empty((steps, 4 * size, batch), x.dtype)
-    Product(xp, _arranged(xp, with_bias(xp, w_in, b)), batch)(
-        last(xp, ordered(x, reverse), 1), gates
-    )
+    from_inputs(xp, w_in, b, x, reverse, lambda w: _arranged(xp, w), gates)
+    few = steps < FEW
     states = xp.empty((steps + 1, width, batch), x.dtype)
     cells = xp.empty((steps + 1, size, batch), x.dtype)
     states[0], cells[0] = h.T, c.T
     bent = xp.empty((steps, size, batch), x.dtype)  # tanh of the cells
-    product = Product(xp, _arranged(xp, w_rec), batch)
+    product = Product(xp, w_rec if few else _arranged(xp, w_rec), batch)
     scratch, fresh = xp.empty((4 * size, batch), x.dtype), xp.empty((size, batch), x.dtype)
     down = None if project is None else Product(xp, project, batch)
     half = x.dtype.type(0.5)
@@ -104,6 +104,8 @@ def lstm_layer(
         gate, cell, state = gates[step], cells[step + 1], states[step + 1]
         product(states[step], scratch)
         gate += scratch
+        if few:
+            gate[...] = _arranged(xp, gate)
         xp.tanh(gate, out=gate)
         three = gate[: 3 * size]
         three *= half

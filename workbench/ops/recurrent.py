@@ -18,6 +18,7 @@ from .declare import op
 from .samples import Sample
 
 _SMALL = 1_000_000  # up to so many multiplications OpenBLAS takes a product as it lies
+FEW = 4  # from so many steps on it pays to change the weights beforehand
 _CACHED = 1 << 18  # numbers that stay in the second-level cache
 
 
@@ -64,6 +65,22 @@ def with_bias(xp, weight, bias):
     out[:, :-1] = weight
     out[:, -1] = 0 if bias is None else bias
     return out
+
+
+def from_inputs(xp, weight, bias, x, reverse, change, out):
+    """Write weight x + bias of all steps (T, B, I) to `out` (T, G, B), in the order of the steps.
+
+    `change` is made to the weights beforehand; over a few steps, whoever asks makes it to `out`,
+    as the weights are then larger than what comes of them.
+    """
+    batch = x.shape[1]
+    if x.shape[0] < FEW:
+        Product(xp, weight, batch)(last(xp, ordered(x, reverse)), out)
+        if bias is not None:
+            out += bias[:, None]
+    else:
+        product = Product(xp, change(with_bias(xp, weight, bias)), batch)
+        product(last(xp, ordered(x, reverse), 1), out)
 
 
 def both(first, second):
@@ -250,9 +267,9 @@ def layer_samples(factor, cell=False, proj=False):
 
     def samples(make):
         for steps, batch, i, h, bias, reverse, ends in (
-            (3, 2, 3, 2, True, False, None),
+            (5, 2, 3, 2, True, False, None),
             (2, 3, 2, 3, False, True, None),
-            (3, 3, 2, 2, True, False, (3, 2, 1)),
+            (4, 3, 2, 2, True, False, (3, 2, 2, 1)),
             (3, 2, 1, 2, True, True, (2, 2, 1)),
             (1, 1, 2, 1, True, False, None),
         ):
@@ -348,7 +365,7 @@ def rnn_layer(
     size = w_rec.shape[0]
     states = xp.empty((steps + 1, size, batch), x.dtype)
     states[0] = h.T
-    Product(xp, with_bias(xp, w_in, b), batch)(last(xp, ordered(x, reverse), 1), states[1:])
+    from_inputs(xp, w_in, b, x, reverse, lambda w: w, states[1:])
     product, scratch = Product(xp, w_rec, batch), xp.empty((size, batch), x.dtype)
     for step, n in enumerate(sizes(batch_sizes, steps, batch, reverse)):
         now = states[step + 1]
