@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import workbench as wb
-from workbench.tensor import Tensor
 
 from .distribution import Distribution
 
@@ -20,8 +19,8 @@ class Categorical(Distribution):
 
     def __init__(
         self,
-        probs: Tensor | None = None,
-        logits: Tensor | None = None,
+        probs: Any = None,
+        logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:
         if (probs is None) == (logits is None):
@@ -42,12 +41,12 @@ class Categorical(Distribution):
             self._logits = None
 
     @property
-    def probs(self) -> Tensor:
+    def probs(self) -> Any:
         """Probabilities that add up to 1, (…, K)."""
         return self._logits.softmax(-1) if self._probs is None else self._probs
 
     @property
-    def logits(self) -> Tensor:
+    def logits(self) -> Any:
         """Logarithms of the probabilities, (…, K)."""
         if self._logits is not None:
             return self._logits
@@ -60,18 +59,18 @@ class Categorical(Distribution):
         return self.probs.shape
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Any:
         """nan: classes have no order."""
         return wb.full(tuple(self._batch_shape), float("nan"), dtype=self.probs.dtype)
 
     variance = mean
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Any:
         """The most probable class."""
         return self.probs.argmax(-1)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Any:
         """Classes, int64: sample_shape + batch_shape."""
         count = 1
         for n in sample_shape:
@@ -82,7 +81,7 @@ class Categorical(Distribution):
         )  # fmt: skip
         return drawn.t().reshape(self._extended(sample_shape))
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Any) -> Any:
         """The logarithm of the probability of class `value`.
 
         Raises ValueError for values that are no class, when arguments are checked.
@@ -95,12 +94,12 @@ class Categorical(Distribution):
         logits = self.logits.expand(*shape, self._num_events)
         return logits.gather(-1, index.expand(*shape, 1)).squeeze(-1)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Any:
         """-sum of p log p over the classes."""
         logits = self.logits.clamp(min=wb.finfo(self.logits.dtype).min)
         return -(logits * self.probs).sum(-1)
 
-    def enumerate_support(self, expand: bool = True) -> Tensor:
+    def enumerate_support(self, expand: bool = True) -> Any:
         """All classes, (K, *batch_shape)."""
         found = wb.arange(self._num_events).reshape(-1, *(1,) * len(self._batch_shape))
         return found.expand(-1, *self._batch_shape) if expand else found

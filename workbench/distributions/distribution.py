@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import workbench as wb
-from workbench.tensor import Size, Tensor
+from workbench.tensor import Size, Tensor, tensor
 
 
 class Distribution:
@@ -42,63 +42,63 @@ class Distribution:
         return self._event_shape
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Any:
         """The expected value."""
         raise NotImplementedError
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Any:
         """The most probable value."""
         raise NotImplementedError
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Any:
         """The expected squared distance from the mean."""
         raise NotImplementedError
 
     @property
-    def stddev(self) -> Tensor:
+    def stddev(self) -> Any:
         """The root of the variance."""
-        return self.variance.sqrt()  # type: ignore[attr-defined]
+        return self.variance.sqrt()
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Any:
         """Draws, constants to autograd: sample_shape + batch_shape."""
         with wb.no_grad():
             return self.rsample(sample_shape)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Any:
         """Draws through which gradients reach the parameters.
 
         Raises NotImplementedError where there is no such way (discrete distributions).
         """
         raise NotImplementedError(f"{type(self).__name__} has no rsample: use sample and log_prob")
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Any) -> Any:
         """The logarithm of the density, or of the probability, at `value`."""
         raise NotImplementedError
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Any:
         """The expected -log_prob, in nats."""
         raise NotImplementedError
 
-    def cdf(self, value: Tensor) -> Tensor:
+    def cdf(self, value: Any) -> Any:
         """The probability of at most `value`."""
         raise NotImplementedError
 
-    def icdf(self, value: Tensor) -> Tensor:
+    def icdf(self, value: Any) -> Any:
         """The inverse of `cdf`."""
         raise NotImplementedError
 
-    def perplexity(self) -> Tensor:
+    def perplexity(self) -> Any:
         """exp(entropy)."""
-        return self.entropy().exp()  # type: ignore[attr-defined]
+        return self.entropy().exp()
 
     def _extended(self, sample_shape: Any) -> tuple[int, ...]:
         return (*sample_shape, *self._batch_shape, *self._event_shape)
 
-    def _require(self, fits: Tensor, name: str, what: str, value: Tensor) -> None:
+    def _require(self, fits: Any, name: str, what: str, value: Any) -> None:
         """Raises ValueError unless all of `fits` holds."""
-        if self._validate and not bool(fits.all()):  # type: ignore[attr-defined]
+        if self._validate and not bool(fits.all()):
             raise ValueError(
                 f"Expected {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
                 f"distribution {type(self).__name__} to {what}, but found invalid values:\n{value}"
@@ -125,12 +125,12 @@ class Distribution:
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-def tensors(*values: Any) -> list[Tensor]:
+def tensors(*values: Any) -> list[Any]:
     """Numbers and tensors as float tensors of one shape."""
     found = [v if isinstance(v, Tensor) else None for v in values]
     like = next((f for f in found if f is not None), None)
     made = [
-        f if f is not None else wb.tensor(
+        f if f is not None else tensor(
             float(v), dtype=like.dtype if like is not None and like.is_floating_point() else None
         )
         for f, v in zip(found, values, strict=True)

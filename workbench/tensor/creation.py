@@ -181,7 +181,8 @@ def from_file(
 
 def new_empty_strided(self: Tensor, size: Any, stride: Any, **options: Any) -> Tensor:
     """As `empty_strided`, in this tensor's dtype and on its device."""
-    return empty_strided(size, stride, **({"dtype": self.dtype, "device": self.device} | options))
+    given: dict[str, Any] = {"dtype": self.dtype, "device": self.device} | options
+    return empty_strided(size, stride, **given)
 
 
 METHODS["new_empty_strided"] = new_empty_strided

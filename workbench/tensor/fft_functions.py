@@ -30,6 +30,8 @@ def _real(name: str, input: Tensor) -> Tensor:
     if input.dtype.category < FLOAT:
         return cast_to(input, get_default_dtype().numpy)
     if input.dtype.itemsize < 4:
+        if autocast_state.target is not None:
+            return cast_to(input, np.dtype(np.float32))
         raise RuntimeError(f"{name}: unsupported dtype {input.dtype.name}; convert with .float()")
     return input
 
@@ -159,19 +161,13 @@ def _transforms(kind: str) -> None:
     forward = kind in ("", "r", "h")
     name = f"{kind}fft"
 
-    def along(
-        input: Tensor, n: int | None = None, dim: int = -1, norm: Norm = None
-    ) -> Tensor:
+    def along(input: Tensor, n: int | None = None, dim: int = -1, norm: Norm = None) -> Tensor:
         return made(name, input, None if n is None else (n,), (dim,), norm, forward)
 
-    def over_two(
-        input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: Norm = None
-    ) -> Tensor:
+    def over_two(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: Norm = None) -> Tensor:
         return made(f"{name}2", input, s, dim, norm, forward)
 
-    def over_many(
-        input: Tensor, s: Any = None, dim: Any = None, norm: Norm = None
-    ) -> Tensor:
+    def over_many(input: Tensor, s: Any = None, dim: Any = None, norm: Norm = None) -> Tensor:
         return made(f"{name}n", input, s, dim, norm, forward)
 
     summary = _DOCS[name]

@@ -190,7 +190,7 @@ class finfo:  # noqa: N801 - torch spells it so
         self.bits = real.itemsize * 8
         self.eps, self.max, self.min = float(held.eps), float(held.max), float(held.min)
         self.tiny = self.smallest_normal = float(held.smallest_normal)
-        self.resolution = float(held.resolution)
+        self.resolution = 10.0 ** -int(held.precision)
 
     def __repr__(self) -> str:
         return (
@@ -215,7 +215,7 @@ class iinfo:  # noqa: N801 - torch spells it so
         self.bits, self.max, self.min = int(held.bits), int(held.max), int(held.min)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 function("", "finfo", method=False)(finfo)

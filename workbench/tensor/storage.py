@@ -132,6 +132,12 @@ def _no_history(self: Tensor, name: str) -> None:
         raise RuntimeError(f"cannot {name} variables that require grad")
 
 
+def _on_cpu(self: Tensor, name: str) -> None:
+    _no_history(self, f"{name} to")
+    if type(self.array) is not np.ndarray:
+        raise TypeError(f"{name} is only implemented on CPU tensors")
+
+
 def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     """Change the shape in place; elements stay as far as they fit, new ones are undefined."""
     _no_history(self, "resize")
@@ -204,7 +210,7 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
 
     if not cuda.is_available():
         return self
-    import cupyx
+    import cupyx  # type: ignore[import-not-found]
 
     pinned = cupyx.empty_pinned(self.array.shape, self.array.dtype)
     pinned[...] = self.array
@@ -234,7 +240,7 @@ def _swap_(name: str) -> Any:
 
 def apply_(self: Tensor, callable: Any) -> Tensor:
     """Put callable(element) in place of each element, one by one in Python. Returns self."""
-    _no_history(self, "apply_ to")
+    _on_cpu(self, "apply_")
     flat = [callable(v) for v in self.array.reshape(-1).tolist()]
     self.array[...] = np.asarray(flat, self.array.dtype).reshape(self.array.shape)
     versions.mark_array(self.array)
@@ -243,7 +249,7 @@ def apply_(self: Tensor, callable: Any) -> Tensor:
 
 def map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
     """Put callable(element, tensor's element) in place of each element. Returns self."""
-    _no_history(self, "map_ to")
+    _on_cpu(self, "map_")
     other = np.broadcast_to(tensor.array, self.array.shape)
     pairs = zip(self.array.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)
     flat = [callable(a, b) for a, b in pairs]

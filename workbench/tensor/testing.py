@@ -182,7 +182,7 @@ def _values(a: Tensor, b: Tensor, how: dict[str, Any]) -> str | None:
     n, total = int(np.count_nonzero(~close)), int(np.size(close))
     real = np.complex128 if wide.kind == "c" else np.float64
     gap = np.where(close, 0, abs(x.astype(real) - y.astype(real)))
-    size = abs(y.astype(real))
+    size: Any = abs(y.astype(real))
     relative = np.divide(gap, size, out=np.full(gap.shape, np.inf), where=size != 0)
     relative = np.where(close, 0, relative)
 
@@ -217,7 +217,7 @@ def make_tensor(
     `exclude_zero` replaces zeros by the smallest positive number (1 for integers).
     """
     kind = as_dtype(dtype)
-    size = as_shape(shape)
+    size: tuple[int, ...] = as_shape(shape)
     source = random.default_generator()
     floats = kind.is_floating_point or kind.is_complex
     unsigned = kind.numpy.kind in "ub"
