@@ -24,6 +24,7 @@ from . import (  # noqa: F401 - each adds functions and methods
     indexing,
     legacy,
     linalg_functions,
+    lowrank,
     matrix_norms,
     numbers,
     packed_factors,
