@@ -61,6 +61,7 @@ globals()["bool"] = _bool
 
 # Loaded when first asked for: name -> (module, attribute or None for the module itself)
 _LAZY = {
+    "array_api": ("workbench.array_api", None),
     "nn": ("workbench.nn", None),
     "optim": ("workbench.optim", None),
     "data": ("workbench.data", None),
