@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,13 @@ from workbench.arrays import namespace
 from workbench.tensor import Tensor, mark_written, wrap
 from workbench.tensor.capture.active import kernel
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+__all__ = [
+    "clip_grad_norm",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+]
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -105,6 +112,43 @@ def _clip(
         for array in arrays:
             array *= array.dtype.type(factor)
     return total
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """`clip_grad_norm_` by its old name; warns."""
+    warnings.warn(
+        "`nn.utils.clip_grad_norm` is now deprecated in favor of `nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    total_norm: Tensor,
+    foreach: bool | None = None,
+) -> None:
+    """Scale all gradients, in place, as if `total_norm` were their common norm."""
+    grads = _gradients(parameters)
+    arrays = [grad.array for grad in grads]
+    kernel(_scale, arrays, total_norm.array, float(max_norm), writes=(0,))
+    for grad in grads:
+        mark_written(grad)
+
+
+def _scale(arrays: list[Any], total: Any, max_norm: float) -> None:
+    factor = max_norm / (float(total) + 1e-6)
+    if not factor >= 1:
+        for array in arrays:
+            array *= array.dtype.type(factor)
 
 
 def clip_grad_value_(
