@@ -316,7 +316,7 @@ def attention_backward(
     g, q, k, v, o, m = (_single(x) for x in (grad, query, key, value, out, mask))
     g = g * inverse
     # of every row: Σ dO O / Σ E, to be subtracted from dP / Σ E
-    level = (g * o).sum(axis=-1, keepdims=True)
+    level = (np.vecdot(g, o) if type(g) is np.ndarray else (g * o).sum(axis=-1))[..., None]
     if weights is None:
         found = _backward_in_blocks(
             xp, g, q, k, v, m, level, inverse, shift, keep, scale, is_causal, dropout_p, wanted
