@@ -31,11 +31,12 @@ def _along(xp, x, axis, key, flipped):
     """One side resized (or, `flipped`, its transpose applied). `axis` is counted from the end."""
     nearest = key[0].startswith("nearest")
     if (
-        axis == -1 and xp is np and not nearest and max(key[1], key[2]) <= 2 * _DENSE
+        axis >= -2 and xp is np and not nearest and max(key[1], key[2]) <= 2 * _DENSE
         and min(key[1], key[2]) <= _DENSE and _finite(x)
     ):  # fmt: skip
         made = matrix(key).astype(x.dtype, copy=False)
-        return np.matmul(x, made if flipped else made.T)
+        made = made.T if flipped else made
+        return np.matmul(x, made.T) if axis == -1 else np.matmul(made, x)
     parts, whole = terms(key, flipped)
     n_out = key[1] if flipped else key[2]
     shape = (*x.shape[: x.ndim + axis], n_out, *x.shape[x.ndim + axis + 1 :])

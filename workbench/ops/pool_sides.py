@@ -12,6 +12,7 @@ import numpy as np
 
 from .windows import along, members
 
+_SMALL = 64  # sides of matrices whose product costs less than strided passes
 _LONG = 6  # from here on a reduction over equal parts beats one pass per tap
 
 
@@ -28,6 +29,9 @@ def reduce_side(xp, ufunc, x, i, side, start):
             return x
         if side.kernel >= _LONG:
             return _parts(xp, ufunc, x, i, side)
+    if ufunc is xp.add and _by_matrix(xp, x, i, side):
+        made = members(side, x.dtype)
+        return xp.matmul(x, made) if i == dims - 1 else xp.matmul(made.T, x)
     if side.bins is not None:
         return _binned(xp, ufunc, x, i, side)
     whole = [t for t in side.taps if _covers(t, side)]
@@ -59,20 +63,20 @@ def _parts(xp, ufunc, x, i, side):
     return (xp.max if ufunc is xp.maximum else xp.sum)(cut, axis=i + 2)
 
 
-def _matrix(x, side):
-    return members(tuple((b.start, b.stop) for b in side.bins), side.n, x.dtype)
+def _by_matrix(xp, x, i, side):
+    """Whether to add up along one of the last two sides by a product with a matrix of 0 and 1.
 
-
-def _summable(xp, x):
-    # a product with a matrix of zeros would make nan of inf, in every window of a row
-    return xp is np and x.dtype.kind == "f" and x.size and bool(np.isfinite(x.sum()))
+    Where windows overlap or differ that costs less than a pass for each tap.
+    """
+    if xp is not np or i < x.ndim - 3 or side.exact or max(side.n, side.n_out) > _SMALL:
+        return False
+    # a zero of the matrix would make nan of inf, in every window of a row
+    return x.dtype.kind == "f" and x.size > 0 and bool(np.isfinite(x.sum()))
 
 
 def _binned(xp, ufunc, x, i, side):
-    """A few long windows, one slice each; sums along the last side as one matrix product."""
+    """A few long windows, one slice each."""
     dims = x.ndim - 1
-    if ufunc is xp.add and i == dims - 1 and _summable(xp, x):
-        return xp.matmul(x, _matrix(x, side))
     out = xp.empty((*x.shape[: i + 1], side.n_out, *x.shape[i + 2 :]), x.dtype)
     reduce = xp.sum if ufunc is xp.add else xp.max
     for o, part in enumerate(side.bins):
@@ -86,9 +90,10 @@ def spread_side(xp, g, i, side):
     if side.exact and side.kernel == 1:
         return g
     shape = (*g.shape[: i + 1], side.n, *g.shape[i + 2 :])
+    if _by_matrix(xp, g, i, side):
+        made = members(side, g.dtype)
+        return xp.matmul(g, made.T) if i == dims - 1 else xp.matmul(made, g)
     if side.bins is not None:
-        if i == dims - 1 and _summable(xp, g):
-            return xp.matmul(g, _matrix(g, side).T)
         out = xp.zeros(shape, g.dtype)
         for o, part in enumerate(side.bins):
             out[along(i, dims, part)] += g[along(i, dims, slice(o, o + 1))]
@@ -167,7 +172,7 @@ def kept(xp, values, mask):
     if values.dtype.kind != "f" or size > 8:
         return values * mask
     bits = np.dtype(f"i{size}")
-    flags = xp.negative(mask.view(np.int8), dtype=bits)
+    flags = xp.negative(mask.view(np.int8)).astype(bits)
     flags &= values.view(bits)
     return flags.view(values.dtype)
 

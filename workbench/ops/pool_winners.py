@@ -33,7 +33,7 @@ def fast_way(g, x, top, sides):
 
 def _bits(mask, dtype):
     """A bool array as 0 and -1: all bits, to select with."""
-    return np.negative(mask.view(np.int8), dtype=dtype)
+    return np.negative(mask.view(np.int8)).astype(dtype)
 
 
 def _pairs(g, x, top, sides, out):
@@ -75,7 +75,7 @@ def _taps(g, x, top, sides, out):
         block = slice(start, start + _PLANES)
         source, best, values = _turned(x[block]), _turned(top[block]), _turned(g[block])
         made = np.zeros(source.shape, g.dtype)
-        free = np.ones(best.shape, bool)
+        free = np.ones(best.shape, bool)  # windows whose maximum has not been met yet
         for taps in places:
             windows = tuple(t[1] for t in taps)
             inside = tuple(t[2] for t in taps)

@@ -47,10 +47,22 @@ class Side:
     parts, `kernel` their length then. `bins`, where given: the slices that the windows are.
     """
 
-    __slots__ = ("bins", "disjoint", "exact", "gap", "kernel", "n", "n_out", "starts", "taps")
+    __slots__ = (
+        "bins",
+        "disjoint",
+        "exact",
+        "gap",
+        "kernel",
+        "matrices",
+        "n",
+        "n_out",
+        "starts",
+        "taps",
+    )
 
     def __init__(self, n, n_out, kernel, gap, taps, starts, disjoint, exact, bins=None):
         self.bins = bins
+        self.matrices = {}
         self.n = n
         self.n_out = n_out
         self.kernel = kernel
@@ -112,12 +124,15 @@ def adaptive(n, n_out):
     return Side(n, n_out, longest, 1, taps, starts, disjoint, False, bins if few else None)
 
 
-@functools.lru_cache(maxsize=64)
-def members(bins, n, dtype):
-    """A matrix (n, windows) of 1 where an element is in a window; `bins` as (start, stop) pairs."""
-    made = np.zeros((n, len(bins)), dtype)
-    for o, (start, stop) in enumerate(bins):
-        made[start:stop, o] = 1
+def members(side, dtype):
+    """A matrix (n, windows) of 1 where an element is in a window; kept with the side."""
+    made = side.matrices.get(dtype)
+    if made is None:
+        made = np.zeros((side.n, side.n_out), dtype)
+        windows = np.arange(side.n_out)
+        for _, those, inside in side.taps:
+            made[np.arange(side.n)[inside] if type(inside) is slice else inside, windows[those]] = 1
+        side.matrices[dtype] = made
     return made
 
 
