@@ -94,7 +94,8 @@ def test_writing_to_an_expanded_array_is_undefined():
 
 
 WAITS = {
-    "bool": lambda a: bool(a.sum()), "float": lambda a: float(a.sum()), "item": lambda a: a[0, 0].item(),
+    "bool": lambda a: bool(a.sum()), "float": lambda a: float(a.sum()),
+    "item": lambda a: a[0, 0].item(),
     "get": lambda a: a.get(), "tolist": lambda a: a.tolist(), "print": repr,
     "nonzero": lambda a: cupy.nonzero(a), "mask": lambda a: a[a > 3],
     "masked write": lambda a: a.__setitem__(a > 3, 0), "unique": lambda a: cupy.unique(a),

@@ -92,7 +92,7 @@ def test_attention_to_itself_and_to_one_other(need_weights):
                   theirs(y, y, y, need_weights=need_weights)[0], [(x, y)])  # fmt: skip
     differentiate(ours, theirs, ours(x, u, u, need_weights=need_weights)[0],
                   theirs(y, v, v, need_weights=need_weights)[0], [(x, y), (u, v)])  # fmt: skip
-    causal = wb.nn.Transformer.generate_square_subsequent_mask(L, dtype=wb.float64)
+    causal = wb.nn.Transformer.generate_square_subsequent_mask(L, dtype=wb.float64).to(x.device)
     seen = torch.nn.Transformer.generate_square_subsequent_mask(L, dtype=torch.float64)
     got = ours(x, x, x, attn_mask=causal, need_weights=need_weights, is_causal=True)
     want = theirs(y, y, y, attn_mask=seen, need_weights=need_weights, is_causal=True)
@@ -109,6 +109,25 @@ def test_attention_of_one_sequence(average):
     want, wanted = theirs(y, v, v, torch.where(pad, -math.inf, 0.0).double(), True, other, average)
     same(weights, wanted)
     differentiate(ours, theirs, got, want, pairs)
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_attention_as_a_function(static):
+    ours, theirs = twins(lambda nn: nn.MultiheadAttention(E, HEADS))
+    pairs = [both(numbers(n, B, E, seed=n), grad=True) for n in (L, S)]
+    (x, u), (y, v) = zip(*pairs, strict=True)
+    held = [both(numbers(B * HEADS, S, E // HEADS, seed=i)) for i in range(2)]
+    results = []
+    for lib, layer, q, k, which in ((wb, ours, x, u, 0), (torch, theirs, y, v, 1)):
+        more = {"static_k": held[0][which], "static_v": held[1][which]} if static else {}
+        results.append(
+            lib.nn.functional.multi_head_attention_forward(
+                q, k, k, E, HEADS, layer.in_proj_weight, layer.in_proj_bias, None, None, True, 0.0,
+                layer.out_proj.weight, layer.out_proj.bias, **more,
+            )
+        )  # fmt: skip
+    same(results[0][1], results[1][1])
+    differentiate(ours, theirs, results[0][0], results[1][0], pairs[:1])
 
 
 def test_attention_drops_out_only_while_training():

@@ -86,7 +86,8 @@ class Oracle:
 
     def ours(self, op):
         """The function a user calls; the bound op itself where it is not public."""
-        if op.name in FUNCTIONS[op.namespace]:
+        hidden = op.oracle is False and not op.function  # another function may have its name
+        if op.name in FUNCTIONS[op.namespace] and not hidden:
             return FUNCTIONS[op.namespace][op.name]
         return BOUND[op.name].call
 

@@ -225,12 +225,12 @@ def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="me
         losses = xp.log(total).reshape(target.shape) - _pick(xp, shifted, target)
     if counted is not None:
         losses = losses * counted
-    count = target.size if counted is None else counted.sum()
     if reduction != "none":
         losses = losses.sum()
         if reduction == "mean":
+            count = losses.dtype.type(target.size) if counted is None else counted.sum()
             with np.errstate(invalid="ignore"):
-                losses = losses / losses.dtype.type(count)
+                losses = losses / count.astype(losses.dtype)
     return losses.astype(input.dtype, copy=False), powers
 
 
@@ -271,9 +271,10 @@ def _cross_rule(F, g, input, target, powers, ignore_index, reduction):
         scale = wide(g)
         powers = softmax_cross_entropy.forward(xp, wide(input), target, ignore_index, "none")[1]
     if reduction == "mean":
-        scale = scale * scale.dtype.type(
-            1 / max(target.size if counted is None else counted.sum(), 1)
-        )
+        if counted is None:
+            scale = scale * scale.dtype.type(1 / max(target.size, 1))
+        else:
+            scale = scale / xp.maximum(counted.sum().astype(scale.dtype), scale.dtype.type(1))
     if counted is not None:
         scale = scale * counted
     if where == 1 and powers.ndim == 2:
