@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.arrays import array_device, namespace
+from workbench.arrays import array_device, fast, namespace
 from workbench.arrays.parallel import each
 from workbench.tensor import Tensor, versions, wrap
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
 
+_CHANGING = {"params", "lr", "initial_lr"}  # what of a group the kernel gets as numbers, or not
 LINE = 16  # large parameters start at multiples of as many elements
 
 
@@ -108,6 +109,7 @@ class Layout:
         for i, member in enumerate(members):
             self._settle(i, member)
         self._gradients: Any = None
+        self._stated: Any = None  # (settings, the kernel's lines or None)
         self._blocks: dict[Any, dict[Any, list[Block]]] = {}
         self._room: dict[int, list[Any]] = {}
 
@@ -198,8 +200,23 @@ class Layout:
         owners = self.owners
         versions.mark_owners(owners if present is None else [owners[i] for i in present])
 
+    def _compiled(self, numbers: list[Any]) -> Any:
+        """The kernel compiled for the group's settings, as (function, numbers); or None."""
+        if self.space is not np or self.complex or not fast.available():
+            return None
+        group, optimizer = self.group, self.optimizer
+        settings = tuple(value for key, value in group.items() if key not in _CHANGING)
+        if self._stated is None or self._stated[0] != settings:
+            self._stated = (settings, _stated(optimizer, group, len(self.flat), len(numbers)))
+        lines = self._stated[1]
+        if lines is None:
+            return None
+        made = fast.compiled(lines, 2 + len(self.flat), len(numbers), self.real)
+        return None if made is None else (made, np.array(numbers, self.real))
+
     def _run(self, blocks: list[Block], grads: Sequence[Any] | None, numbers: list[Any]) -> None:
         kernel, space, group = self.optimizer.kernel, self.space, self.group
+        compiled = self._compiled(numbers)
 
         def run(block: Block, worker: int) -> None:
             values = block.values
@@ -220,7 +237,11 @@ class Layout:
                     g = g if block.part is None else g[block.part]
                 elif block.side != "all":
                     g = getattr(g, block.side)
-            kernel(space, group, values, g, block.slots, self._scratch(worker, values), numbers)
+            if compiled is not None and block.side is None and g.flags.carray:
+                compiled[0](values, g, *block.slots, compiled[1])
+            else:
+                scratch = self._scratch(worker, values)
+                kernel(space, group, values, g, block.slots, scratch, numbers)
             for array, part in block.back:
                 array[...] = part
 
@@ -320,6 +341,20 @@ class Layout:
                 start += array.size
             made.append(block)
         return made
+
+
+def _stated(optimizer: Optimizer, group: dict[str, Any], slots: int, numbers: int) -> Any:
+    """The lines of the optimizer's kernel under these settings; None if it has others."""
+    statement = fast.Statement()
+    try:
+        optimizer.kernel(
+            statement, group, statement.array(0), statement.array(1),
+            [statement.array(2 + i) for i in range(slots)], [statement.room(), statement.room()],
+            [statement.number(i) for i in range(numbers)],
+        )  # fmt: skip
+    except Exception:  # noqa: BLE001 - a kernel may do anything: then NumPy does it
+        return None
+    return tuple(statement.lines)
 
 
 class Plan:

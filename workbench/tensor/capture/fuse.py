@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import fast, parallel
+
+from .loops import compiled_or
 from .program import Instruction, Program, Value
 
 LARGE = 1 << 17  # bytes of a result from which on blocks pay
+LARGE_COMPILED = 1 << 13  # and where kernels are compiled
 BLOCK = 1 << 15  # bytes of one operand's block
 
 
@@ -57,27 +61,40 @@ class Loop:
         return next(i for i, one in enumerate(self.instructions) if value in one.outs)
 
     def prepare(self, static: Callable[[Value], Any]) -> Callable[[], None]:
-        """The run as a function without arguments, every block's operands looked up beforehand."""
+        """The run as a function without arguments, every block's operands looked up beforehand.
+
+        Large runs go on several threads, a stretch of blocks each.
+        """
         rows, width = _layout(self.shape, self.instructions)
         item = max(v.dtype.itemsize for one in self.instructions for v in _result_of(one))
         step = max(1, BLOCK // (item * width))
-        scratch = self._scratch(step, rows)
         total = self.shape[0] if rows else math.prod(self.shape)
-        calls: list[tuple[Any, ...]] = []
-        for start in range(0, total, step):
-            part = slice(start, min(start + step, total))
-            size = part.stop - part.start
-            for one in self.instructions:
-                operands = [self._block(v, part, size, rows, scratch, static) for v in one.args]
-                (target,) = _result_of(one)
-                out = self._block(target, part, size, rows, scratch, static)
-                calls.append((_into(one.function), (*operands, out)))
+        elements = math.prod(self.shape)
+        workers = parallel.threads() if elements >= parallel.LEAST else 1
+        share = -(-total // (step * workers)) * step
+        stretches: list[list[tuple[Any, tuple[Any, ...]]]] = []
+        for first in range(0, total, share):
+            scratch = self._scratch(step, rows)
+            calls = []
+            for start in range(first, min(first + share, total), step):
+                part = slice(start, min(start + step, first + share, total))
+                size = part.stop - part.start
+                for one in self.instructions:
+                    operands = [self._block(v, part, size, rows, scratch, static) for v in one.args]
+                    (target,) = _result_of(one)
+                    out = self._block(target, part, size, rows, scratch, static)
+                    calls.append((_into(one.function), (*operands, out)))
+            stretches.append(calls)
 
-        def run() -> None:
+        def run(calls: list[tuple[Any, tuple[Any, ...]]], worker: int = 0) -> None:
             for function, operands in calls:
                 function(*operands)
 
-        return run
+        if len(stretches) > 1:
+            by_numpy: Callable[[], None] = lambda: parallel.each(run, stretches, elements)  # noqa: E731
+        else:
+            by_numpy = lambda: run(stretches[0])  # noqa: E731
+        return by_numpy if rows else compiled_or(by_numpy, self, static)
 
     def _scratch(self, step: int, rows: bool) -> dict[Value, Any]:
         """A block of memory for each inner result, handed on when its last reader is done."""
@@ -185,7 +202,10 @@ def _fusible(one: Instruction, given: Callable[[Value], bool]) -> tuple[int, ...
     if one.kind != "ufunc" or one.kwargs:
         return None
     (target,) = _result_of(one)
-    if target.nbytes < LARGE or not target.contiguous or not given(target):
+    least = LARGE_COMPILED if fast.available() else LARGE
+    if math.prod(target.shape) * max(4, target.dtype.itemsize) < least:  # a mask is small
+        return None
+    if not target.contiguous or not given(target):
         return None
     if one.writes and target.root is not target:
         return None
