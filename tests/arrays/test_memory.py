@@ -1,4 +1,4 @@
-"""Freed memory that stays: no page faults once a step repeats. Counted in processes of their own."""
+"""Freed memory that stays: no page faults in repeated steps. Counted in child processes."""
 
 from __future__ import annotations
 

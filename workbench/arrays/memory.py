@@ -27,7 +27,7 @@ settled = False  # whether it is decided: read by every backward pass
 
 
 def keep_memory(keep: bool = True, *, limit: int | None = None) -> bool:
-    """Let this process keep freed memory for the next arrays, or give it back as glibc usually does.
+    """Keep freed memory in this process for the next arrays, or give it back as glibc usually does.
 
     `limit`: bytes that may lie free before some go back to the system; default: an eighth of the
     machine's memory, at most 2 GiB. `keep=False` also gives back what is free now. Returns whether

@@ -54,6 +54,10 @@ def reduced(input, dim, keepdim):
 
 def _spread(F, g, input_shape, dim, keepdim):
     """A reduced gradient, broadcast back over the reduced dimensions."""
+    if dim is None and not F.taped and F.xp is np and g.dtype.char in "fd" and g.size == 1:
+        made = np.ndarray(input_shape, g.dtype, g, 0, (0,) * len(input_shape))
+        made.flags.writeable = False
+        return made  # what `expand` makes, in a fifth of the time
     if not keepdim and input_shape:
         reduced = axes(dim, len(input_shape))
         g = F.reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(input_shape)))
@@ -65,7 +69,10 @@ def sum_op(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Sum over `dim`; bools and small integers add up in int64 (or in `dtype`)."""
     if dtype is None and input.dtype.kind in "bui":
         dtype = np.int64
-    return input.sum(axis=_axis(dim, input.ndim), keepdims=keepdim, dtype=dtype)
+    where = None if dim is None else _axis(dim, input.ndim)
+    if xp is np:  # what `input.sum` comes to in the end
+        return np.add.reduce(input, axis=where, dtype=dtype, keepdims=keepdim)
+    return input.sum(axis=where, keepdims=keepdim, dtype=dtype)
 
 
 sum_op.vjp(input=_spread)

@@ -142,9 +142,7 @@ def _watched_step(space: Any, g: Any, node: Node, taped: bool) -> Any:
     return step(space, g, node, taped)
 
 
-def repair(
-    space: Any, g: Any, shape: tuple[int, ...], dtype: np.dtype, where: Any = None
-) -> Any:
+def repair(space: Any, g: Any, shape: tuple[int, ...], dtype: np.dtype, where: Any = None) -> Any:
     """Bring a gradient to its input's shape (undo broadcasting) and dtype (undo promotion).
 
     And to its device, where a 0-d tensor of the CPU met CUDA tensors.
@@ -327,7 +325,7 @@ def _seed(tensor: Any, gradient: Any, taped: bool) -> Any:
             f"Mismatch in shape: gradient has shape {tuple(gradient.array.shape)}, the tensor it "
             f"belongs to {tuple(array.shape)}"
         )
-    if on_cuda(gradient.array) is not on_cuda(array):
+    if namespace(gradient.array) is not namespace(array):
         raise RuntimeError(
             f"invalid gradient at index 0 - expected device {tensor.device} but got "
             f"{gradient.device}"
@@ -393,24 +391,21 @@ def grad(
 ) -> tuple[Any, ...]:
     """The gradients of the sum of `outputs` with respect to `inputs` (`torch.autograd.grad`).
 
-    Touches no `.grad`. Raises RuntimeError when an input does not require gradients or is not
-    part of the graph (unless `allow_unused`).
+    Touches no `.grad`. With `is_grads_batched` each of `grad_outputs` holds several gradients along
+    its first dimension, and one pass under `vmap` answers for all. Raises RuntimeError when an
+    input does not require gradients or is not part of the graph (unless `allow_unused`).
     """
     from .tensor import wrap
 
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     grads = (None,) * len(outputs) if grad_outputs is None else _as_tuple(grad_outputs)
     if is_grads_batched:
-        count = next(g.array.shape[0] for g in grads if g is not None)
-        rows = [
-            grad(outputs, inputs, [None if g is None else g[i] for g in grads], True,
-                 create_graph, allow_unused, False, materialize_grads)
-            for i in range(count)
-        ]  # fmt: skip
-        space = _taped_space()
-        return tuple(
-            None if col[0] is None else space.stack(list(col), 0) for col in zip(*rows, strict=True)
-        )
+        from .transforms.vmap import grad_of_many
+
+        return grad_of_many(
+            outputs, inputs, grads, retain_graph=retain_graph, create_graph=create_graph,
+            allow_unused=allow_unused, materialize_grads=materialize_grads,
+        )  # fmt: skip
     for t in inputs:
         if t.edge is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
