@@ -105,7 +105,8 @@ _FUNCTIONAL = frozenset(
     cosine_similarity ctc_loss dropout embedding embedding_bag feature_alpha_dropout group_norm
     hardshrink hinge_embedding_loss instance_norm kl_div layer_norm margin_ranking_loss
     pairwise_distance pdist poisson_nll_loss prelu rms_norm rrelu selu threshold
-    triplet_margin_loss relu_ celu_ rrelu_ selu_ threshold_
+    triplet_margin_loss relu_ celu_ rrelu_ selu_ threshold_ dropout_ alpha_dropout_
+    feature_dropout feature_dropout_ feature_alpha_dropout_
     """.split()  # noqa: SIM905 - a list to read
 )
 
@@ -136,7 +137,9 @@ def __getattr__(name: str) -> _Any:
         found = globals()[name] = _FUNCTIONS[""][name]
         return found
     if name in _FUNCTIONAL:
-        functional = _importlib.import_module("workbench.nn.functional")
+        functional = _importlib.import_module("workbench.nn.functional.top")
+        if not hasattr(functional, name):  # only where torch's signature is the same
+            functional = _importlib.import_module("workbench.nn.functional")
         if hasattr(functional, name):
             found = globals()[name] = getattr(functional, name)
             return found

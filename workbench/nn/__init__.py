@@ -19,6 +19,7 @@ from . import (
     instance_norm,
     linear,
     loss,
+    loss_linear,
     loss_margins,
     multihead,
     norm,
@@ -38,7 +39,7 @@ from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedPara
 
 _FAMILIES = (
     activation, adaptive_softmax, cells, conv, distance, dropout, embedding, instance_norm, fold,
-    linear, loss, loss_margins, norm,
+    linear, loss, loss_linear, loss_margins, norm,
     multihead, padding, pixelshuffle, pooling, recurrent, transformer, shape, unpooling, upsampling,
 )  # fmt: skip
 _layers = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}

@@ -17,6 +17,7 @@ from . import (
     loss,
     loss_classes,
     loss_ctc,
+    loss_linear,
     loss_margins,
     norm,
     padding,
@@ -31,7 +32,7 @@ _names: dict[str, Any] = {n: FUNCTIONS[""][n] for n in _TOP if n in FUNCTIONS[""
 _names.update(FUNCTIONS["nn.functional"])
 for _family in (
     activation, attention, conv, distance, dropout, folding, grid, loss, loss_classes, loss_ctc,
-    loss_margins, norm, padding, pool, resample, sparse,
+    loss_linear, loss_margins, norm, padding, pool, resample, sparse,
 ):  # fmt: skip
     _names.update({n: getattr(_family, n) for n in _family.__all__})
 globals().update(_names)
