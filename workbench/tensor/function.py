@@ -194,11 +194,83 @@ class _Kind:
         return [None if t is None else t.array for t in found]
 
     def backward_taped(self, F: Any, g: Any, node: Node) -> list[Any]:
-        return self._call(dict(g) if isinstance(g, Parts) else {0: g}, node)
+        parts = dict(g) if isinstance(g, Parts) else {0: g}
+        if mode.pushing and self.function.jvp is not Function.jvp:
+            return self._transposed(parts, node)
+        return self._call(parts, node)
+
+    def _transposed(self, parts: dict[int, Tensor], node: Node) -> list[Tensor | None]:
+        """Stand-ins for the gradients, whose own backward pass is the function's `jvp`.
+
+        Forward derivatives transpose this pass at zero: their values do not count, only the way
+        back from tangents of the inputs to tangents of the outputs.
+        """
+        (ctx,) = node.saved  # type: ignore[misc]
+        given = [(i, t) for i, t in parts.items() if t.edge is not None]
+        edges = tuple(t if t.edge is LEAF else t.edge for _, t in given)
+        # the inputs, too: `jvp` may depend on them, though no gradient goes there from here
+        saved = (self, ctx, [i for i, _ in given], [None] * len(node.edges))
+        pushed = make_node(_Push, (*edges, *node.edges), saved)
+        found: list[Tensor | None] = []
+        for i, edge in enumerate(node.edges):
+            spec = self.inputs[i]
+            if edge is None or spec is None:
+                found.append(None)
+                continue
+            made = self._zeros(parts, *spec)
+            if edges:
+                made.edge = make_node(_Pick, (pushed,), (i,))
+            found.append(made)
+        return found
+
+    def push(self, ctx: Any, parts: dict[int, Tensor], wanted: list[int]) -> list[Tensor]:
+        """Tangents of the outputs `wanted` from those of the inputs, by the function's `jvp`."""
+        tangents = [
+            None if spec is None else parts.get(i, self._zeros(parts, *spec))
+            for i, spec in enumerate(self.inputs)
+        ]
+        found = self.function.jvp(ctx, *tangents)
+        found = found if isinstance(found, tuple) else (found,)
+        if len(found) != len(self.specs):
+            raise RuntimeError(
+                f"the jvp of {self.function.__name__} returned {len(found)} tangents for "
+                f"{len(self.specs)} outputs"
+            )
+        made = []
+        for i in wanted:
+            shape, dtype = self.specs[i]
+            t = found[i]
+            if t is None:
+                t = self._zeros(parts, shape, dtype)
+            if not isinstance(t, Tensor) or tuple(t.array.shape) != shape:
+                raise RuntimeError(
+                    f"the jvp of {self.function.__name__} returned an invalid tangent for output "
+                    f"{i}: expected a tensor of shape {list(shape)}"
+                )
+            made.append(taped_space().cast(t, dtype))
+        return made
 
 
 def _array(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+class _Push:
+    """The transpose of a function's gradient: its `jvp`."""
+
+    name = "JvpBackward"
+
+    @staticmethod
+    def backward(F: Any, g: Any, node: Node) -> list[Any]:
+        kind, ctx, wanted, blank = node.saved  # type: ignore[misc]
+        with no_grad():
+            found = kind.push(ctx, {i: wrap(_array(v)) for i, v in g.items()}, wanted)
+        return [*(t.array for t in found), *blank]
+
+    @staticmethod
+    def backward_taped(F: Any, g: Any, node: Node) -> list[Any]:
+        kind, ctx, wanted, blank = node.saved  # type: ignore[misc]
+        return [*kind.push(ctx, dict(g), wanted), *blank]
 
 
 class _Pick:
@@ -223,7 +295,8 @@ class Function:
     `create_graph=True`, so differentiable code in it gives higher orders.
 
     Under `vmap` both run on mapped tensors; a static `vmap(info, in_dims, *args)` takes the place
-    of `forward` there. Forward-mode derivatives go through `backward`; `jvp` is not called.
+    of `forward` there. Forward derivatives (`func.jvp`, `forward_ad`) call `jvp(ctx, *tangents)`
+    where it is defined, else they transpose `backward`.
     """
 
     generate_vmap_rule = False
@@ -250,7 +323,7 @@ class Function:
 
     @staticmethod
     def jvp(ctx: FunctionContext, *grad_inputs: Any) -> Any:
-        """Tangents of the outputs from those of the inputs. Accepted, as in torch; not called."""
+        """Tangents of the outputs from those of the inputs (None: no tensor); override it."""
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with "
             "forward mode AD."

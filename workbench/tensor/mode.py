@@ -13,6 +13,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class _Mode(threading.local):
     grad = True
     inference = False
+    pushing = False  # whether a backward pass is being recorded only to be transposed
 
 
 mode = _Mode()
@@ -26,6 +27,19 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether this thread is inside `inference_mode`."""
     return mode.inference
+
+
+class pushing:  # noqa: N801 - a block, like no_grad
+    """A block whose backward passes are recorded to be transposed: forward derivatives.
+
+    A user's Function with a `jvp` then answers with that instead of its `backward`.
+    """
+
+    def __enter__(self) -> None:
+        self._before, mode.pushing = mode.pushing, True
+
+    def __exit__(self, *exc: object) -> None:
+        mode.pushing = self._before
 
 
 class _Switch:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from workbench.tensor.backward import grad as engine_grad
-from workbench.tensor.mode import enable_grad, mode
+from workbench.tensor.mode import enable_grad, mode, pushing
 from workbench.tensor.node import LEAF, Node, make_node
 from workbench.tensor.tensor import Tensor, beside, wrap
 from workbench.tensor.versions import tick
@@ -275,10 +275,11 @@ class _Linear:
             pairs = [(t, v) for t, v in zip(self.out.values, self.slots, strict=True) if t.edge]
             self.transposed: Sequence[Any] = [None] * len(self.args.inputs)
             if pairs and self.args.inputs:
-                self.transposed = engine_grad(
-                    [t for t, _ in pairs], self.args.inputs, [v for _, v in pairs],
-                    create_graph=True, allow_unused=True,
-                )  # fmt: skip
+                with pushing():
+                    self.transposed = engine_grad(
+                        [t for t, _ in pairs], self.args.inputs, [v for _, v in pairs],
+                        create_graph=True, allow_unused=True,
+                    )  # fmt: skip
         reached = [_edge(g) for g in self.transposed if g is not None and g.edge is not None]
         self.outside = _reaches_out(reached, self.start)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.tensor.backward import grad as engine_grad
-from workbench.tensor.mode import enable_grad
+from workbench.tensor.mode import enable_grad, pushing
 from workbench.tensor.tensor import Tensor, wrap
 
 from .derivatives import alias
@@ -105,9 +105,10 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
         return UnpackedDualTensor(tensor, None)
     with enable_grad():
         slot = alias(wrap(np.zeros_like(tensor.array)))
-        pulled = engine_grad(
-            tensor, [d for d, _ in duals], slot, create_graph=True, allow_unused=True
-        )
+        with pushing():
+            pulled = engine_grad(
+                tensor, [d for d, _ in duals], slot, create_graph=True, allow_unused=True
+            )
         rows = [
             (g, t)
             for g, (_, t) in zip(pulled, duals, strict=True)

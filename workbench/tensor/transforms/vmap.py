@@ -211,3 +211,24 @@ def _enter(value: Any, dim: int | None, level: Level) -> Any:
     if dim is None:
         return value
     return cross("enter", value, level, dim % value.array.ndim)
+
+
+def grad_of_many(outputs: Any, inputs: Any, grads: Any, **options: Any) -> tuple[Any, ...]:
+    """`autograd.grad` for several gradients of the outputs at once, along their first dimension."""
+    from workbench.tensor.backward import grad
+
+    known = [g for g in grads if g is not None]
+    if not known:
+        raise RuntimeError("is_grads_batched=True: give grad_outputs, batched along dimension 0")
+    reached: list[bool] = []
+
+    def one(*rows: Tensor) -> tuple[Tensor, ...]:
+        given = iter(rows)
+        found = grad(
+            outputs, inputs, [None if g is None else next(given) for g in grads], **options
+        )
+        reached[:] = [t is not None for t in found]
+        return tuple(t for t in found if t is not None)
+
+    made = iter(vmap(one)(*known))
+    return tuple(next(made) if there else None for there in reached)
