@@ -14,9 +14,7 @@ import numpy as np
 
 from .pool_sides import kept
 
-_PLANES = (
-    128  # planes in a block of the tap-by-tap way: long enough rows, and it stays in the cache
-)
+_CELLS = 90_000  # elements of a turned block: long enough rows, and it stays in the cache
 _TAPS = 32  # beyond, one side after the other is less work
 
 
@@ -71,8 +69,9 @@ def _turned(x):
 def _taps(g, x, top, sides, out):
     """Tap by tap in torch's order: the first element that equals the maximum takes the value."""
     places = list(itertools.product(*(side.taps for side in sides)))
-    for start in range(0, len(x), _PLANES):
-        block = slice(start, start + _PLANES)
+    step = max(32, _CELLS // x[:1].size)
+    for start in range(0, len(x), step):
+        block = slice(start, start + step)
         source, best, values = _turned(x[block]), _turned(top[block]), _turned(g[block])
         made = np.zeros(source.shape, g.dtype)
         free = np.ones(best.shape, bool)  # windows whose maximum has not been met yet
