@@ -284,10 +284,19 @@ def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims
 
 
 _POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
+def _dot(a: Any, b: Any, out: Any = None) -> Any:
+    held = a.recorder if type(a) is Traced else b.recorder
+    if out is None and np.ndim(bare(a)) == np.ndim(bare(b)) == 2:
+        return held.product(np.dot, (a, b))
+    writes = () if out is None else (2,)
+    return held.opaque(np.dot, (a, b) if out is None else (a, b, out), {}, writes=writes)
+
+
 _ABSENT = {"ctypes", "data", "flat", "resize", "setflags", "tofile", "dump", "dumps", "view"}
 
 _FUNCTIONS: dict[Any, Any] = {
     np.mean: _mean,
+    np.dot: _dot,
     np.sum: lambda a, axis=None, dtype=None, out=None, keepdims=False: a.sum(
         axis, dtype, out, keepdims
     ),

@@ -133,6 +133,17 @@ class Writer:
             raise Untraceable("a write into memory of the kernel's own")
         self.abandon("an array that is not a tensor's is written to")
 
+    def product(self, function: Any, operands: Any) -> Any:
+        """A product of matrices by a function that takes `out` as its third argument."""
+        if not self.live:
+            return function(*bare(operands))
+        result = function(*bare(operands))
+        made = Traced(self, result, self.program.new(RESULT, result))
+        self._write(
+            "product", function.__name__, function, self._name(tuple(operands)), {}, [made.value]
+        )
+        return made
+
     def reduce(self, ufunc: Any, array: Any, axis: Any = 0, dtype: Any = None,
                keepdims: bool = False, **others: Any) -> Any:  # fmt: skip
         """A ufunc's reduction."""
