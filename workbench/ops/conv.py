@@ -45,12 +45,6 @@ def _like(out, x, dims):
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
-def _add_bias(out, bias, dims):
-    if bias is not None:
-        out += bias.reshape(bias.size, *(1,) * dims)
-    return out
-
-
 def _shape(x, channels, sides):
     """A result's shape, with a batch where `x` has one."""
     return (*x[: len(x) - len(sides) - 1], channels, *sides)
@@ -128,8 +122,9 @@ def _conv(dims):
             name, input.shape, weight.shape, None if bias is None else bias.shape, plain(stride),
             plain(padding), plain(dilation), groups,
         )  # fmt: skip
-        out = kernels.forward(xp, _wide(_batched(input, dims)), _wide(weight), geo)
-        return _like(_add_bias(out, bias, dims), input, dims)
+        added = None if bias is None else _wide(bias)
+        out = kernels.forward(xp, _wide(_batched(input, dims)), _wide(weight), geo, added)
+        return _like(out, input, dims)
 
     def shape(input, weight, stride, padding, dilation, groups):
         geo = geometry.forward(name, input, weight, None, plain(stride), plain(padding),
@@ -319,7 +314,7 @@ def _conv_transpose(dims):
         geo = read(input.shape, weight.shape, None if bias is None else bias.shape, stride, padding,
                    output_padding, groups, dilation)  # fmt: skip
         out = kernels.adjoint_input(xp, _wide(_batched(input, dims)), _wide(weight), geo)
-        return _like(_add_bias(out, bias, dims), input, dims)
+        return _like(kernels.add_bias(out, bias), input, dims)
 
     def shape(input, weight, stride, padding, output_padding, groups, dilation):
         geo = read(input, weight, None, stride, padding, output_padding, groups, dilation)

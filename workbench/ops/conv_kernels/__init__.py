@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from . import columns, depthwise, pointwise, rows, winograd
+from .columns import add_bias
 from .geometry import Geometry
 
-__all__ = ["Geometry", "adjoint_input", "adjoint_weight", "adjoints", "forward"]
+__all__ = ["Geometry", "add_bias", "adjoint_input", "adjoint_weight", "adjoints", "forward"]
 
 _SMALL = 1 << 17  # multiplications below which columns win by their few calls
 _NARROW = 8  # channels below which products of rows are too thin
@@ -71,14 +72,14 @@ def _lifted(way: Any, geo: Geometry) -> Geometry:
     return geo.lifted() if way in (rows, depthwise) else geo
 
 
-def forward(xp: Any, x: Any, w: Any, geo: Geometry) -> Any:
-    """Images (N, C, *ins) and a weight (K, C / groups, *kernel) → (N, K, *outs)."""
+def forward(xp: Any, x: Any, w: Any, geo: Geometry, bias: Any = None) -> Any:
+    """Images (N, C, *ins), a weight (K, C / groups, *kernel) and a bias (K) → (N, K, *outs)."""
     way = _way(xp, x.dtype, geo)
     if way is None:
-        return columns.forward(xp, x, w, geo)
+        return columns.forward(xp, x, w, geo, bias)
     made, out = _lifted(way, geo), np.empty(geo.y_shape, x.dtype)
     way.forward(_ready(x, made.x_shape), _ready(w, made.w_shape), made, out.reshape(made.y_shape))
-    return out  # which owns its memory: views of it were written
+    return add_bias(out, bias)  # which owns its memory: views of it were written
 
 
 def adjoint_input(xp: Any, y: Any, w: Any, geo: Geometry) -> Any:

@@ -51,18 +51,25 @@ def _inside(geo):
     return tuple(slice(lo, lo + n) for lo, n in zip(geo.lo, geo.ins, strict=True))
 
 
-def _unfolded(xp, x, geo):
-    """Patches as columns (N, groups, C / groups · taps, positions)."""
+def _as_they_lie(x, geo):
+    """Whether images are their own columns."""
+    return geo.taps == 1 and not geo.padded() and geo.outs == geo.ins and x.flags.c_contiguous
+
+
+def _unfolded(xp, x, geo, ones=0):
+    """Patches as columns (N, groups, C / groups · taps, positions); behind them a row of `ones`."""
     n = x.shape[0]
     rows, positions = geo.c // geo.groups * geo.taps, prod(geo.outs)
-    if geo.taps == 1 and not geo.padded() and geo.outs == geo.ins and x.flags.c_contiguous:
+    if _as_they_lie(x, geo):
         return x.reshape(n, geo.groups, rows, positions)
     patches = windows(xp, padded(xp, x, geo), geo)
     if xp is not np:
         return patches.reshape(n, geo.groups, rows, positions)
-    columns = scratch("columns", patches.shape, x.dtype)
-    columns[...] = patches
-    return columns.reshape(n, geo.groups, rows, positions)
+    columns = scratch("columns", (n, geo.groups, rows + ones, positions), x.dtype)
+    shape = (n, geo.groups, geo.c // geo.groups, *geo.kernel, *geo.outs)
+    columns[:, :, :rows].reshape(shape, copy=False)[...] = patches.reshape(shape)
+    columns[:, :, rows:] = 1
+    return columns
 
 
 def _chunks(xp, geo, itemsize):
@@ -74,19 +81,29 @@ def _chunks(xp, geo, itemsize):
     return [slice(i, min(i + step, geo.batch)) for i in range(0, geo.batch, step)]
 
 
-def forward(xp, x, w, geo):
-    """(N, C, *ins) and the weight → (N, K, *outs)."""
+def forward(xp, x, w, geo, bias=None):
+    """(N, C, *ins) and the weight (and the bias) → (N, K, *outs)."""
     out = xp.empty(geo.y_shape, x.dtype)
     per, positions = geo.k // geo.groups, prod(geo.outs)
     kernel = w.reshape(geo.groups, per, geo.c // geo.groups * geo.taps)
+    inside = bias is not None and xp is np and x.dtype.char in "fd" and not _as_they_lie(x, geo)
+    if inside:  # the bias times a row of ones, in the same product: no pass over the result
+        kernel = np.concatenate([kernel, bias.reshape(geo.groups, per, 1)], axis=-1)
     for part in _chunks(xp, geo, x.dtype.itemsize):
-        columns = _unfolded(xp, x[part], geo)
+        columns = _unfolded(xp, x[part], geo, int(inside))
         n = columns.shape[0]
         into = out[part].reshape(n, geo.groups, per, positions)
         if geo.groups == 1:
             xp.matmul(kernel[0], columns[:, 0], out=into[:, 0])
         else:
             xp.matmul(kernel, columns, out=into)
+    return out if inside else add_bias(out, bias)
+
+
+def add_bias(out, bias):
+    """`out` (N, K, …) with the bias (K) added in place, if there is one."""
+    if bias is not None:
+        out += bias.reshape(bias.size, *(1,) * (out.ndim - 2))
     return out
 
 
