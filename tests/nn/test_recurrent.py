@@ -108,6 +108,41 @@ def test_packed_sequences(name, ordered):
     agree(ours, theirs, ours(p), theirs(q))
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_products_in_blocks_of_rows(kind, monkeypatch):
+    from workbench.ops import recurrent
+
+    monkeypatch.setattr(recurrent, "_SMALL", 2100)
+    monkeypatch.setattr(recurrent, "blas_threads_now", lambda: 1)
+    product = recurrent.Product(np, np.ones((32, 16)), 8)
+    assert product.blocks == 2
+    ours, theirs = twins(lambda nn: getattr(nn, kind)(6, 32 if kind == "RNN" else 16))
+    (x,), (y,) = leaves((STEPS, 8, 6))
+    agree(ours, theirs, ours(x), theirs(y), (x, y))
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_gradients_that_come_in_are_left_alone(kind):
+    layer = getattr(wb.nn, kind)(3, 4)
+    _, last = layer(wb.randn(STEPS, 1, 3))
+    ends = flat(last)
+    given = [wb.ones(1, 1, 4) for _ in ends]
+    wb.autograd.backward(ends, given)
+    assert all((g == 1).all() for g in given)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_batch_of_nothing(name):
+    ours, theirs = twins(LAYERS[name])
+    (x,), (y,) = leaves((0, STEPS, 3) if ours.batch_first else (STEPS, 0, 3))
+    got, want = ours(x), theirs(y)
+    for a, b in zip(flat(got), flat(want), strict=True):
+        assert tuple(a.shape) == tuple(b.shape)
+    sum(part.sum() for part in flat(got)).backward()
+    assert x.grad.shape == x.shape
+    assert all(not p.grad.any() for p in ours.parameters())
+
+
 def test_all_equally_long_sequences_may_be_packed():
     ours, theirs = twins(LAYERS["LSTM deep"])
     (x,), (y,) = leaves((STEPS, BATCH, 3))

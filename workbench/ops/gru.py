@@ -143,7 +143,7 @@ def gru_layer_backward(
     steps, batch, _ = x.shape
     size = states.shape[1]
     incoming = last(xp, ordered(g_out, reverse))
-    state = xp.ascontiguousarray(g_state.T)
+    state = xp.array(g_state.T, order="C")  # a copy: it is written to
     grads = Gathered(xp, steps, 3 * size, batch, x.dtype)  # of what comes from the state
     news = Gathered(xp, steps, size, batch, x.dtype)  # of the new gate, before the reset
     back = Product(xp, w_rec.T, batch)

@@ -181,7 +181,7 @@ def lstm_layer_backward(
     steps, batch, _ = x.shape
     size = w_rec.shape[0] // 4
     incoming = last(xp, ordered(g_out, reverse))
-    state = xp.ascontiguousarray(g_state.T)
+    state = xp.array(g_state.T, order="C")  # copies: they are written to
     cell = xp.array(g_cell.T, order="C")
     grads = Gathered(xp, steps, 4 * size, batch, x.dtype)  # in torch's order: i, f, g, o
     back = Product(xp, w_rec.T, batch)

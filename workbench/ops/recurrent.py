@@ -415,7 +415,7 @@ def rnn_layer_backward(
     incoming = last(xp, ordered(g_out, reverse))
     gates = Gathered(xp, steps, w_rec.shape[0], batch, x.dtype)
     back = Product(xp, w_rec.T, batch)
-    g = xp.ascontiguousarray(g_last.T)
+    g = xp.array(g_last.T, order="C")  # a copy: it is written to
     ends = sizes(batch_sizes, steps, batch, reverse)
     slope, flow = xp.empty_like(g), xp.empty_like(g)
     for step in range(steps - 1, -1, -1):
