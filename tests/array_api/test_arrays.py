@@ -178,3 +178,18 @@ def test_devices():
     assert xp.zeros(2, device="cpu").device == wb.device("cpu")
     for make in (xp.asarray, xp.from_dlpack):
         assert make(np.ones(2), device="cpu").device == wb.device("cpu")
+
+
+def test_functions_under_vmap():
+    x = wb.tensor([[1.0, -2.0, float("inf")], [4.0, 5.5, 0.0]])
+    for call in (
+        lambda t: xp.floor_divide(t, 2.0), lambda t: xp.remainder(t, 3.0), xp.sign,
+        lambda t: xp.sum(t) + xp.max(t), lambda t: xp.clip(t, -1, 1),
+        lambda t: xp.where(t > 0, t, 0.0), lambda t: xp.expm1(t + 1j),
+        lambda t: xp.astype(t * 0 + 2, xp.int32) // 0, lambda t: t[:2],
+    ):  # fmt: skip
+        got = wb.vmap(call)(x)
+        expected = xp.stack([call(row) for row in xp.unstack(x)])
+        np.testing.assert_array_equal(got.array, expected.array)
+    gradient = wb.vmap(wb.func.grad(lambda t: xp.sum(xp.sin(t) ** 2)))(wb.ones(2, 3))
+    np.testing.assert_allclose(gradient.array, np.full((2, 3), np.sin(2)), rtol=1e-6)

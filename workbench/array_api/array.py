@@ -91,8 +91,11 @@ class Array(Tensor):
 
 def _forward(key: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
     """The index with its backward slices turned forward, and the result's dimensions to flip."""
-    parts = key if isinstance(key, tuple) else (key,)
-    if not any(type(p) is slice and p.step is not None and int(p.step) < 0 for p in parts):
+    parts = key if type(key) is tuple else (key,)
+    for part in parts:
+        if type(part) is slice and part.step is not None and int(part.step) < 0:
+            break
+    else:
         return key, ()
     if any(hasattr(p, "dtype") or isinstance(p, (list, bool)) for p in parts):
         raise IndexError("slices with a negative step cannot be mixed with index arrays")

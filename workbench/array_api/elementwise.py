@@ -102,60 +102,64 @@ subtract = _binary("subtract", raw("sub"), "x1 - x2.")
 # -- complex infinities and zeros, nan: where NumPy's and torch's answers are others ---------------
 
 
-def _patched(call: Any, x: Tensor, where: Any, values: Any) -> Tensor:
-    """`call(x)`, with `values` at the places `where`; both raw arrays."""
+def _somewhere(mask: Tensor) -> bool:
+    """Whether a mask is true anywhere; taken for true within vmap, where nobody can know."""
+    return hasattr(mask.array, "level") or bool(mask.array.any())
+
+
+def _patched(call: Any, x: Tensor, mask: Tensor, values: Any) -> Tensor:
+    """`call(x)`, with `values()` where `mask`."""
     made = call(x)
-    if not where.any():
-        return made
-    return raw("where")(wrap(where), wrap(values.astype(made.array.dtype)), made)
+    return raw("where")(mask, values(), made) if _somewhere(mask) else made
 
 
-def _complex(xp: Any, real: Any, imag: Any) -> Any:
-    made = xp.empty(real.shape, xp.result_type(real.dtype, xp.complex64))
-    made.real, made.imag = real, imag
-    return made
+def _parts(x: Tensor) -> tuple[Tensor, Tensor]:
+    return raw("real")(x), table["imag"](x)
+
+
+def _zero_like(x: Tensor) -> Tensor:
+    """Zeros with the signs of `x`."""
+    return table["copysign"](table["zeros_like"](x), x)
 
 
 @standard
 def expm1(x: Tensor, /) -> Tensor:
     """exp(x) - 1, exact near 0."""
-    z = x.array
-    if z.dtype.kind != "c":
+    if not x.is_complex():
         return raw("expm1")(x)
-    xp = namespace(z)
-    return _patched(raw("expm1"), x, ~xp.isfinite(z) | (z == 0), xp.exp(z) - 1)
+    z = x.detach()
+    mask = raw("logical_or")(raw("logical_not")(raw("isfinite")(z)), raw("eq")(z, 0))
+    return _patched(raw("expm1"), x, mask, lambda: raw("exp")(z) - 1)
 
 
 @standard
 def sign(x: Tensor, /) -> Tensor:
     """-1, 0 or 1; of complex numbers x / |x|, and 0 at 0; nan of nan."""
-    if x.array.dtype.kind not in "fc":
+    if not (x.is_complex() or x.is_floating_point()):
         return raw("sgn")(x)
-    xp = namespace(x.array)
-    return _patched(raw("sgn"), x, xp.isnan(x.array), x.array * np.nan)
+    z = x.detach()
+    return _patched(raw("sgn"), x, raw("isnan")(z), lambda: z * np.nan)
 
 
 @standard
 def tan(x: Tensor, /) -> Tensor:
     """The tangent."""
-    z = x.array
-    if z.dtype.kind != "c":
+    if not x.is_complex():
         return raw("tan")(x)
-    xp = namespace(z)
-    far = xp.isinf(z.imag) & xp.isfinite(z.real)
-    limit = _complex(xp, xp.copysign(xp.zeros_like(z.real), z.real), xp.sign(z.imag))
+    real, imag = _parts(x.detach())
+    far = raw("logical_and")(raw("isinf")(imag), raw("isfinite")(real))
+    limit = lambda: table["complex"](_zero_like(real), raw("sgn")(imag))  # noqa: E731
     return _patched(raw("tan"), x, far, limit)
 
 
 @standard
 def tanh(x: Tensor, /) -> Tensor:
     """The hyperbolic tangent."""
-    z = x.array
-    if z.dtype.kind != "c":
+    if not x.is_complex():
         return raw("tanh")(x)
-    xp = namespace(z)
-    far = xp.isinf(z.real) & xp.isfinite(z.imag)
-    limit = _complex(xp, xp.sign(z.real), xp.copysign(xp.zeros_like(z.imag), z.imag))
+    real, imag = _parts(x.detach())
+    far = raw("logical_and")(raw("isinf")(real), raw("isfinite")(imag))
+    limit = lambda: table["complex"](raw("sgn")(real), _zero_like(imag))  # noqa: E731
     return _patched(raw("tanh"), x, far, limit)
 
 
@@ -174,19 +178,17 @@ def real(x: Tensor, /) -> Tensor:
 @standard
 def imag(x: Tensor, /) -> Tensor:
     """The imaginary part of complex numbers. Raises TypeError for others."""
-    if x.array.dtype.kind != "c":
+    if not x.is_complex():
         raise TypeError(f"imag needs complex numbers, got {x.dtype.name}")
-    if x.edge is None:
-        return wrap(x.array.imag)
-    return raw("real")(x * -1j)
+    return table["imag"](x)
 
 
 @standard
 def round(x: Tensor, /) -> Tensor:  # noqa: A001 - the standard's name
     """The nearest integer, halves to the even one; of complex numbers, both parts."""
-    if x.array.dtype.kind == "c":
-        return wrap(namespace(x.array).round(x.array))
-    return table["round"](x)
+    if not x.is_complex():
+        return table["round"](x)
+    return table["complex"](*(table["round"](part) for part in _parts(x)))
 
 
 @standard
@@ -218,29 +220,27 @@ def _number(x: Tensor, value: Any) -> Any:
 
 def _safe(name: str, x1: Any, x2: Any) -> Tensor:
     """floor_divide and remainder: torch's op, but 0 where integers are divided by 0."""
-    divisor = x2.array if isinstance(x2, Tensor) else x2
     lead = x1 if isinstance(x1, Tensor) else x2
-    if lead.array.dtype.kind not in "iu":
+    if lead.is_floating_point():
         return raw(name)(x1, x2)
-    zero = wrap(namespace(lead.array).asarray(divisor == 0))
-    if not zero.array.any():
+    divisor = _number_for(x2, lead)
+    zero = raw("eq")(divisor, 0)
+    if not _somewhere(zero):
         return raw(name)(x1, x2)
-    safe = raw("add")(x2, zero) if isinstance(x2, Tensor) else 1
-    return raw(name)(x1, safe) * raw("logical_not")(zero)
+    made = raw(name)(x1, raw("add")(divisor, zero))
+    return raw("mul")(made, raw("logical_not")(zero))
 
 
 def _floor_divide(x1: Any, x2: Any) -> Tensor:
     made = _safe("floor_divide", x1, x2)
-    if made.array.dtype.kind != "f":
+    if not made.is_floating_point():
         return made
-    xp = namespace(made.array)
-    over, under = (x.array if isinstance(x, Tensor) else x for x in (x1, x2))
+    over, under = _number_for(x1, x2), _number_for(x2, x1)
     # with one of the two infinite the quotient needs no rounding, and has the sign of 0 right
-    infinite = xp.asarray(xp.isinf(over) ^ xp.isinf(under))
-    if not infinite.any():
+    infinite = raw("logical_xor")(raw("isinf")(over), raw("isinf")(under))
+    if not _somewhere(infinite):
         return made
-    exact = raw("div")(x1, x2)
-    return raw("where")(wrap(xp.broadcast_to(infinite, made.array.shape)), exact, made)
+    return raw("where")(infinite, raw("div")(over, under), made)
 
 
 def _remainder(x1: Any, x2: Any) -> Tensor:
@@ -266,12 +266,7 @@ def _two_tensors(call: Any) -> Any:
     return lambda x1, x2: call(_number_for(x1, x2), _number_for(x2, x1))
 
 
-def _next(x1: Tensor, x2: Tensor) -> Tensor:
-    xp = namespace(x1.array)
-    return wrap(xp.asarray(xp.nextafter(x1.array, x2.array)))
-
-
 nextafter = _binary(
-    "nextafter", _two_tensors(_next), "The next number after x1 in the direction of x2."
+    "nextafter", _two_tensors(_of("nextafter")), "The next number after x1 in the direction of x2."
 )
 hypot = _binary("hypot", _two_tensors(_of("hypot")), "The length of the vector (x1, x2).")

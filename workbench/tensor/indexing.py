@@ -14,6 +14,7 @@ from .mode import mode
 from .tensor import Tensor, wrap
 from .transfer import cast_to, move_to
 
+_INT = {int}
 _getitem = raw("getitem")
 _index_put = raw("index_put")
 
@@ -144,12 +145,14 @@ def getitem(self: Tensor, index: Any) -> Tensor:
                 "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim "
                 "tensor to a number"
             )
+    elif type(index) is tuple and {*map(type, index)} == _INT and len(index) <= array.ndim:
+        key = index  # x[i, j], in loops
     else:
         key = normalise(array, index)
     try:
         if type(array) is not np.ndarray and on_cuda(array):
             check_positions(array, key)
-        parts = split(key)
+        parts = None if key is index else split(key)
         if parts is not None:
             return _getitem(_getitem(self, parts[0]), parts[1])
         return _getitem(self, key)
