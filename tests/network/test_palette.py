@@ -15,14 +15,24 @@ SHAPES = {
     "ConvTranspose1d": (2, 8),
     "ConvTranspose2d": (2, 8, 8),
     "ConvTranspose3d": (2, 4, 4, 4),
-    **{f"{kind}Pool{n}d": (2, *(8,) * n) for n in (1, 2, 3)
-       for kind in ("Max", "Avg", "AdaptiveAvg", "AdaptiveMax")},
-    **{f"{kind}Pad{n}d": (2, *(8,) * n) for n in (1, 2)
-       for kind in ("Zero", "Reflection", "Replication", "Circular", "Constant")},
+    **{
+        f"{kind}Pool{n}d": (2, *(8,) * n)
+        for n in (1, 2, 3)
+        for kind in ("Max", "Avg", "AdaptiveAvg", "AdaptiveMax")
+    },
+    **{
+        f"{kind}Pad{n}d": (2, *(8,) * n)
+        for n in (1, 2)
+        for kind in ("Zero", "Reflection", "Replication", "Circular", "Constant")
+    },
     "Upsample": (2, 8, 8),
     "PixelShuffle": (8, 4, 4),
     "PixelUnshuffle": (2, 8, 8),
     "BatchNorm2d": (2, 8, 8),
+    "BatchNorm3d": (2, 4, 4, 4),
+    "InstanceNorm2d": (2, 8, 8),
+    "LocalResponseNorm": (6, 8),
+    **{f"Dropout{n}d": (2, *(4,) * n) for n in (1, 2, 3)},
     "Unflatten": (6,),
 }
 ENTRIES = list(palette.entries())
