@@ -32,6 +32,15 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "once_differentiable",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "profiler":  # loaded when first asked for
+        from importlib import import_module
+
+        return import_module("workbench.autograd.profiler")
+    raise AttributeError(f"module 'workbench.autograd' has no attribute {name!r}")
