@@ -230,3 +230,17 @@ def test_half_precision_there_is_that_of_the_cpu():
         for a, b in zip(here, there, strict=True):
             assert b.dtype is a.dtype
             assert wb.allclose(b.cpu().float(), a.float(), rtol=1e-2)
+
+
+def test_a_graph_over_two_devices_differentiates_each_part_on_its_own():
+    x = wb.arange(4.0, requires_grad=True)
+    y = wb.arange(4.0, device="cuda", requires_grad=True)
+    loss = (x.exp().cuda() * y).sum() + (y.cumsum(0).cpu() * x).sum().cuda()
+    loss.backward()
+    a, b = wb.arange(4.0, requires_grad=True), wb.arange(4.0, requires_grad=True)
+    ((a.exp() * b).sum() + (b.cumsum(0) * a).sum()).backward()
+    assert wb.allclose(x.grad, a.grad)
+    assert y.grad.device.type == "cuda"
+    assert wb.allclose(y.grad.cpu(), b.grad)
+    with pytest.raises(RuntimeError, match="expected device cuda:0 but got cpu"):
+        (y * 2).backward(wb.ones(4))

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from workbench.arrays import on_cuda
+
 from . import anomaly
 from .capture import active
 from .node import Node
+from .rawspace import raw_space
 from .saved_hooks import PackedTuple
-
 
 # What a node's step is run through while a profile is taken: (node, run) -> its result
 around: Callable[[Node, Callable[[], Any]], Any] | None = None
@@ -39,6 +43,12 @@ def _step(space: Any, g: Any, node: Node, taped: bool) -> Any:
             node.saved = held
 
 
+def _fitting(space: Any, g: Any) -> Any:
+    """The space over the library of `g`: a graph may cross from one device to another."""
+    held = next(iter(g.values()), None) if isinstance(g, dict) else g
+    return raw_space(held) if isinstance(held, np.ndarray) or on_cuda(held) else space
+
+
 def _grads(space: Any, g: Any, node: Node, taped: bool) -> Any:
     from .backward import repair
     from .transforms import boundary, vector
@@ -54,6 +64,7 @@ def _grads(space: Any, g: Any, node: Node, taped: bool) -> Any:
         except VmapError:
             grads = vector.backward_each(space, g, node)
     else:
+        space = _fitting(space, g)
         recorder = active.current()
         if recorder is None:
             grads = kind.backward(space, g, node)

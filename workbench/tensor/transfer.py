@@ -9,6 +9,7 @@ import numpy as np
 from workbench.arrays import array_device, as_dtype, device, move
 from workbench.arrays.dtypes import ALIASES, bfloat16, bool_, dtype
 
+from . import node as nodes
 from .functions import METHODS, raw
 from .mode import mode
 from .node import LEAF, make_node
@@ -46,6 +47,7 @@ def move_to(tensor: Tensor, where: device) -> Tensor:
         return tensor
     made = wrap(move(tensor.array, where))
     if tensor.edge is not None and mode.grad:
+        nodes.watched = True  # from here on a backward pass may meet two libraries
         made.edge = make_node(_Move, (tensor if tensor.edge is LEAF else tensor.edge,), (here,))
     return made
 
