@@ -15,7 +15,7 @@ from .tensor.transforms.stateless import (
     replace_all_batch_norm_modules_,
     stack_module_state,
 )
-from .tensor.transforms.vmap import vmap
+from .tensor.transforms.vmap import sample_by_sample, vmap
 
 __all__ = [
     "functional_call",
@@ -27,6 +27,7 @@ __all__ = [
     "jvp",
     "linearize",
     "replace_all_batch_norm_modules_",
+    "sample_by_sample",
     "stack_module_state",
     "vjp",
     "vmap",

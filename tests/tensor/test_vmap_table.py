@@ -155,3 +155,10 @@ def test_gradients_of_single_samples(name):
         expected = [f(*row_of(values, dims, i)) for i in range(SIZE)]
         label = f"gradient of {name} {first!r}"
         same(wb.vmap(f, tuple(dims))(*values), together(expected), label)
+
+
+def test_the_ops_without_a_rule_are_named():
+    named = wb.func.sample_by_sample()
+    assert set(named) < set(OPS)
+    assert not {"add", "matmul", "sum", "sort_dim", "softmax"} & set(named)
+    assert len(named) < len(OPS) / 2

@@ -43,14 +43,70 @@ def row(op: Op) -> tuple[str, ...]:
     )
 
 
+# Documented names that are deliberately out: a prefix, a suffix or a whole name, and the reason.
+LEFT_OUT = {
+    "quantize": "quantized tensors: notebooks train in floats",
+    "quantized": "quantized tensors",
+    "fake_quantize": "quantized tensors",
+    "q_": "quantized tensors",
+    "dequantize": "quantized tensors",
+    "qscheme": "quantized tensors",
+    "int_repr": "quantized tensors",
+    "sparse": "sparse layouts: every op would be written twice",
+    "to_sparse": "sparse layouts",
+    "to_mkldnn": "another library's layout",
+    "to_padded_tensor": "nested tensors",
+    "sspaddmm": "sparse layouts",
+    "smm": "sparse layouts",
+    "hspmm": "sparse layouts",
+    "crow_indices": "sparse layouts",
+    "col_indices": "sparse layouts",
+    "indices": "sparse layouts",
+    "values": "sparse layouts",
+    "coalesce": "sparse layouts",
+    "is_coalesced": "sparse layouts",
+    "dense_dim": "sparse layouts",
+    "sym_": "symbolic shapes, of torch's compiler",
+    "parse_": "TorchScript",
+    "import_ir_module": "TorchScript",
+    "fork": "TorchScript",
+    "wait": "TorchScript",
+    "merge_type_from_type_comment": "TorchScript",
+    "unify_type_list": "TorchScript",
+    "cond": "torch's compiler: Python's if does",
+    "init_num_threads": "torch's own threads",
+    "thread_safe_generator": "workers that are threads",
+    "get_device_module": "modules of devices that are not here",
+    "hash_tensor": "a prototype",
+    "lobpcg": "an iterative solver: linalg.eigh does",
+    "ormqr": "LAPACK's reflectors: linalg.householder_product does",
+    "chalf": "complex numbers of two halves",
+    "ipu": "devices that are not here",
+    "xpu": "devices that are not here",
+    "mtia": "devices that are not here",
+    "module_load": "how torch's modules load parameters",
+}
+
+
+def left_out(name: str) -> str | None:
+    """Why a documented name of torch is not here; None where it should be."""
+    for key, reason in LEFT_OUT.items():
+        if name == key or name.startswith(key if key.endswith("_") else f"{key}_"):
+            return reason
+    return None
+
+
 def _public(holder: object) -> set[str]:
+    """The documented functions of a module or class, without those that are left out."""
     names = getattr(holder, "__all__", None) or dir(holder)
+    found = {name: getattr(holder, name, None) for name in names if not name.startswith("_")}
     return {
         name
-        for name in names
-        if not name.startswith("_")
-        and callable(getattr(holder, name, None))
-        and not isinstance(getattr(holder, name, None), (type, ModuleType))
+        for name, made in found.items()
+        if callable(made)
+        and not isinstance(made, (type, ModuleType))
+        and (getattr(made, "__doc__", None) or "").strip()
+        and left_out(name) is None
     }
 
 
@@ -98,6 +154,9 @@ def main(arguments: list[str] | None = None) -> None:
     write(f"{sum(int(r[-1]) for r in rows)} samples\n")
     for theirs, total, have in coverage():
         write(f"{theirs}: {have} of {total} public functions\n")
+    loops = importlib.import_module("workbench.func").sample_by_sample()
+    write(f"vmap goes sample by sample through: {', '.join(loops)}\n")
+    write(f"left out on purpose: {', '.join(sorted(set(LEFT_OUT)))}\n")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ def as_strided(xp, input, /, size, stride, storage_offset=None):
 def _rule(F, g, input, input_shape, size, stride, storage_offset):
     # through the memory: positions that several elements share add up, or share
     array = getattr(input, "array", input)
+    array = getattr(array, "first", array)  # of an array with a hidden dimension: one sample
     _, own, limit = storage(array)
     offset = own if storage_offset is None else storage_offset
     steps = [s // array.itemsize for s in array.strides]

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import compose  # noqa: F401 - registers the functions that get a second name here
 from .functions import FUNCTIONS, METHODS, function, raw
+from .inplace import inplace_variant
 from .mode import mode
 from .tensor import Tensor
 
@@ -53,6 +54,8 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
 
 
 function("special", "multigammaln", method=False)(mvlgamma)
+for _name in ("polygamma", "mvlgamma"):
+    METHODS[f"{_name}_"] = inplace_variant(_name, METHODS[_name])
 
 
 def _partly(name: str, missing: tuple[str, ...], doc: str) -> Any:

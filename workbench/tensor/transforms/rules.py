@@ -42,7 +42,9 @@ def elementwise(call: Call) -> Any:
     return call.run(*aligned(call.values, call.level))
 
 
-_ELEMENTWISE = ("elementwise", "compare", "blend", "trigonometry", "exponentials")  # files of ops
+# files of ops
+_ELEMENTWISE = ("elementwise", "compare", "blend", "trigonometry", "exponentials", "integers",
+                "complexes")  # fmt: skip
 _WITH_DIMS = {"dim", "dims", "axis", "axes", "index", "shape", "n"}
 
 for _op in OPS.values():
@@ -230,7 +232,7 @@ def _arg(call: Call) -> Any:
 
 
 @rule("max_dim", "min_dim", "cumsum", "cumprod", "cummax", "cummin", "softmax", "log_softmax",
-      "logcumsumexp", "sort_dim", "argsort_dim", "median_dim", "mode_dim")  # fmt: skip
+      "logcumsumexp", "sort_dim", "median_dim", "nanmedian_dim", "mode", "kthvalue", "topk_dim")  # fmt: skip
 def _along(call: Call) -> Any:
     n, x = call.ndim(), call.spread(0)
     if n == 0 or not isinstance(call.settings.get("dim"), int):

@@ -156,7 +156,7 @@ def vmap(
     the same for all. `randomness`: random ops raise ("error"), draw anew for each sample
     ("different") or once for all ("same"). `chunk_size`: so many samples at a time.
 
-    Ops without a batching rule run sample by sample. Raises ValueError for dimensions that do not
+    Ops without a batching rule run sample by sample: `func.sample_by_sample()` names them. Raises ValueError for dimensions that do not
     fit and RuntimeError where the function looks at values (`.item()`, `if tensor:`).
     """
     if randomness not in _RANDOMNESS:
@@ -232,3 +232,18 @@ def grad_of_many(outputs: Any, inputs: Any, grads: Any, **options: Any) -> tuple
 
     made = iter(vmap(one)(*known))
     return tuple(next(made) if there else None for there in reached)
+
+
+def sample_by_sample() -> tuple[str, ...]:
+    """The names of the declared ops that `vmap` does in a loop, one sample at a time.
+
+    All others have a batching rule, which may still leave rare cases (0-d samples, indices with
+    slices before arrays) to the loop. Random ops without a rule are refused.
+    """
+    from workbench.ops import OPS
+
+    from . import rules_nn  # registers the rest
+    from .rules import RULES
+
+    assert rules_nn
+    return tuple(sorted(name for name, op in OPS.items() if name not in RULES and not op.random))
