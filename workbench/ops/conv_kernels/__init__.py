@@ -27,6 +27,7 @@ __all__ = ["Geometry", "add_bias", "adjoint_input", "adjoint_weight", "adjoints"
 
 _SMALL = 1 << 17  # multiplications below which columns win by their few calls
 _NARROW = 8  # channels below which products of rows are too thin
+_SHORT = 64  # columns of all images together, likewise
 _WIDE = 32  # channels from which Winograd's additions pay
 _LARGE = 1 << 23  # multiplications from which they do
 
@@ -42,7 +43,7 @@ def _choice(geo: Geometry, char: str) -> Any:
         return _Groups if geo.work // geo.groups >= 8 * _SMALL else None
     if geo.taps == 1 and not geo.padded():
         return pointwise
-    if min(geo.c, geo.k) < _NARROW:
+    if min(geo.c, geo.k) < _NARROW or geo.batch * geo.outs[-1] < _SHORT:
         return None
     if char == "f" and geo.work >= _LARGE and _three_high(geo):
         return winograd
