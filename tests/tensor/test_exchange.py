@@ -53,6 +53,8 @@ PROGRAMS = {
     "format": lambda lib: [f"{lib.tensor(1.23456):.2f}", f"{lib.tensor(7):03d}", f"{lib.tensor(3)}", f"{lib.tensor(2+1j):.1f}"],
     "format of several": lambda lib: f"{lib.ones(2):.2f}",
     "format of a parameter": lambda lib: f"{lib.nn.Parameter(lib.ones(2)):.2f}",
+    "format of a number that is trained": lambda lib: f"{lib.nn.Parameter(lib.tensor(2.0))}",
+    "format of it with digits": lambda lib: f"{lib.nn.Parameter(lib.tensor(2.0)):.2f}",
     "plus None": lambda lib: lib.ones(2) + None,
     "None plus": lambda lib: None + lib.ones(2),
     "list plus": lambda lib: operator.add([1, 1], lib.ones(2)),

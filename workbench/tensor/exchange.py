@@ -77,6 +77,8 @@ class Exchange:
     def __int__(self) -> int:
         return int(self._real("int64_t"))
 
+    __nonzero__, __long__ = __bool__, __int__  # Python 2's names, which torch has kept
+
     def __complex__(self) -> complex:
         return complex(self._scalar())
 
@@ -111,7 +113,10 @@ class Exchange:
         return id(self)
 
     def __format__(self, spec: str) -> str:
-        if self.array.ndim == 0 and type(self).__name__ != "Parameter":
+        from .tensor import Tensor
+
+        # what prints in its own way (a Parameter) is formatted so too
+        if self.array.ndim == 0 and type(self).__repr__ is Tensor.__repr__:
             return format(self.item(), spec)
         return object.__format__(self, spec)
 
