@@ -34,13 +34,12 @@ def reduce_side(xp, ufunc, x, i, side, start):
         return xp.matmul(x, made) if i == dims - 1 else xp.matmul(made.T, x)
     if side.bins is not None:
         return _binned(xp, ufunc, x, i, side)
-    whole = [t for t in side.taps if _covers(t, side)]
-    rest = [t for t in side.taps if not _covers(t, side)]
+    whole, rest = side.whole, side.rest
     if len(whole) > 1:
         first, second, *whole = whole
         out = ufunc(x[along(i, dims, first[2])], x[along(i, dims, second[2])])
     elif whole:
-        out = x[along(i, dims, whole.pop()[2])].copy()
+        out, whole = x[along(i, dims, whole[0][2])].copy(), []
     else:
         out = xp.full((*x.shape[: i + 1], side.n_out, *x.shape[i + 2 :]), start, x.dtype)
     for _, windows, inside in whole + rest:
@@ -51,11 +50,6 @@ def reduce_side(xp, ufunc, x, i, side, start):
         else:
             out[along(i, dims, windows)] = ufunc(out[along(i, dims, windows)], values)
     return out
-
-
-def _covers(tap, side):
-    windows = tap[1]
-    return type(windows) is slice and windows.stop - windows.start == side.n_out
 
 
 def _parts(xp, ufunc, x, i, side):

@@ -39,6 +39,11 @@ def ints(name, setting, value, dims):
     return held * dims if len(held) == 1 else held
 
 
+def _covers(tap, n_out):
+    windows = tap[1]
+    return type(windows) is slice and windows.stop - windows.start == n_out
+
+
 class Side:
     """Windows along a side of `n` elements: window o begins at `starts[o]`.
 
@@ -56,13 +61,18 @@ class Side:
         "matrices",
         "n",
         "n_out",
+        "rest",
         "starts",
         "taps",
+        "whole",
     )
 
     def __init__(self, n, n_out, kernel, gap, taps, starts, disjoint, exact, bins=None):
         self.bins = bins
         self.matrices = {}
+        # taps that every window has, and those that fall into the padding for some
+        self.whole = [tap for tap in taps if _covers(tap, n_out)]
+        self.rest = [tap for tap in taps if not _covers(tap, n_out)]
         self.n = n
         self.n_out = n_out
         self.kernel = kernel

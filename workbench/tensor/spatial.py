@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from .binding import BOUND
 from .functions import FUNCTIONS, function, raw
 from .tensor import Tensor
 
@@ -70,8 +71,8 @@ def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
     return _pad(input, pad, "constant", value)
 
 
-FUNCTIONS[""]["avg_pool1d"] = raw("avg_pool1d")
-FUNCTIONS[""]["adaptive_avg_pool1d"] = raw("adaptive_avg_pool1d")
+FUNCTIONS[""]["avg_pool1d"] = BOUND["avg_pool1d"]  # type: ignore[assignment]
+FUNCTIONS[""]["adaptive_avg_pool1d"] = BOUND["adaptive_avg_pool1d"]  # type: ignore[assignment]
 
 
 # -- pixels moved between channels and planes ------------------------------------------------------
