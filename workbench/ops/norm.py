@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .declare import op
-from .rows import against_column, column_dots, column_sums, over_rows, row_dots, row_sums, wide
+from .rows import against_column, column_dots, column_sums, over_rows, row_dots, row_means, wide
 from .samples import Sample
 
 
@@ -86,24 +86,17 @@ def native_layer_norm(xp, input, weight=None, bias=None, /, normalized_shape=(),
     if not input.size:
         return input.copy(), x.copy(), xp.ones(ranks, x.dtype)
     x = x.reshape(-1, width)
-    normal = against_column(xp.subtract, x, row_sums(x) / x.dtype.type(width))
+    normal = against_column(xp.subtract, x, row_means(x))
     scale = 1 / xp.sqrt(row_dots(normal, normal) / width + x.dtype.type(eps))
     normal *= scale[:, None]
     out = normal
     if weight is not None:
-        out = _scaled(xp, normal, weight)
+        out = over_rows(xp.multiply, normal, wide(weight).reshape(-1))
     if bias is not None:
-        out = normal.copy() if out is normal else out
-        over_rows(xp.add, out, wide(bias).reshape(-1))
+        flat = wide(bias).reshape(-1)
+        out = over_rows(xp.add, out, flat, None if out is normal else out)
     out = out.reshape(input.shape).astype(input.dtype, copy=out is normal)
     return out, normal.reshape(input.shape), scale.reshape(ranks)
-
-
-def _scaled(xp, normal, weight):
-    """normal · weight, row by row, in memory of its own."""
-    out = normal.copy()
-    over_rows(xp.multiply, out, wide(weight).reshape(-1))
-    return out
 
 
 def _through(F, g, normal, scale, dims):
@@ -138,10 +131,10 @@ def _layer_rule(F, g, input, weight, normal, scale, bias_shape, normalized_shape
     g = wide(g).reshape(-1, width)
     dx = dw = db = None
     if wanted[0]:
-        gw = g if weight is None else _scaled(xp, g, weight)
+        gw = g if weight is None else over_rows(xp.multiply, g, wide(weight).reshape(-1))
         dx = against_column(xp.multiply, normal, row_dots(gw, normal) / gw.dtype.type(width))
         xp.subtract(gw, dx, out=dx)
-        dx = against_column(xp.subtract, dx, row_sums(gw) / gw.dtype.type(width))
+        dx = against_column(xp.subtract, dx, row_means(gw))
         dx *= scale
         dx = dx.reshape(input.shape).astype(dtype, copy=False)
     if weight is not None and wanted[1]:
@@ -198,7 +191,7 @@ def native_rms_norm(xp, input, weight=None, /, normalized_shape=(), eps=None):
     scale = 1 / xp.sqrt(row_dots(x, x) / width + step)
     out = against_column(xp.multiply, x, scale)
     if weight is not None:
-        over_rows(xp.multiply, out, wide(weight).reshape(-1))
+        over_rows(xp.multiply, out, wide(weight).reshape(-1), out)
     return out.reshape(input.shape).astype(input.dtype, copy=False), scale.reshape(ranks)
 
 
@@ -227,7 +220,7 @@ def _rms_rule(F, g, input, weight, scale, normalized_shape, eps, wanted):
     if weight is not None and wanted[1]:
         dw = column_dots(g, normal).reshape(weight.shape).astype(dtype, copy=False)
     if wanted[0]:
-        gw = g if weight is None else _scaled(xp, g, weight)
+        gw = g if weight is None else over_rows(xp.multiply, g, wide(weight).reshape(-1))
         normal *= (row_dots(gw, normal) / width)[:, None]
         dx = xp.subtract(gw, normal, out=normal)
         dx *= scale

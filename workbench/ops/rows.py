@@ -13,6 +13,7 @@ import numpy as np
 
 _LONG = 1 << 14
 _TILE = 1 << 12
+_SMALL = 1 << 15
 
 
 @lru_cache(maxsize=64)
@@ -56,20 +57,37 @@ def column_dots(x, y):
     return (x * y).sum(axis=0)
 
 
-def over_rows(function, x, vector):
-    """`function(x, vector)` into `x`, a row vector (D) against each row of a C-ordered (N, D).
+def row_means(x):
+    """The mean of each row: (N, D) → (N)."""
+    if _plain(x, x.shape[1]):
+        return np.matmul(x, _shares(x.shape[1], x.dtype))
+    return x.mean(axis=1)
+
+
+@lru_cache(maxsize=64)
+def _shares(n, dtype):
+    made = np.full(n, 1 / max(n, 1), dtype)
+    made.flags.writeable = False
+    return made
+
+
+def over_rows(function, x, vector, out=None):
+    """`function(x, vector)`, a row vector (D) against each row of a C-ordered (N, D).
 
     Short rows are taken several at a time: a loop's start costs as much as a hundred elements.
     """
     n, d = x.shape
-    if type(x) is np.ndarray and d and n >= 64 and d <= _TILE // 2 and x.flags.c_contiguous:
+    if type(x) is np.ndarray and x.size >= _SMALL and d <= _TILE // 2 and x.flags.c_contiguous:
         times = 1
         while n % (times * 2) == 0 and times * 2 * d <= _TILE:
             times *= 2
         if times > 1:
-            x = x.reshape(n // times, times * d)
+            flat = (n // times, times * d)
             vector = np.broadcast_to(vector, (times, d)).reshape(-1)
-    function(x, vector, out=x)
+            if out is None:
+                return function(x.reshape(flat), vector).reshape(n, d)
+            return function(x.reshape(flat), vector, out=out.reshape(flat)).reshape(n, d)
+    return function(x, vector) if out is None else function(x, vector, out=out)
 
 
 def against_column(function, x, column):
@@ -77,7 +95,7 @@ def against_column(function, x, column):
 
     The numbers are first spread over the result: a loop over each row would cost more.
     """
-    if type(x) is np.ndarray and x.flags.c_contiguous and column.dtype == x.dtype:
+    if type(x) is np.ndarray and x.size >= _SMALL and x.flags.c_contiguous:
         out = np.repeat(column, x.shape[1]).reshape(x.shape)
         return function(x, out, out=out)
     return function(x, column[:, None])
