@@ -22,7 +22,6 @@ OUT = {
     "utils.data.distributed.DistributedSampler": _ONE_DEVICE,
     "cuda.nccl.version": _ONE_DEVICE,
     "utils.tensorboard.SummaryWriter": "another project's log files: run.recorder keeps the curves",
-    "optim.LBFGS": "line searches that run the model again, not written yet",
     **dict.fromkeys(
         [f"utils.data.{name}" for name in ("val_dataloader", "train_dataloader", "std", "shape",
                                            "mean", "get_dataloader", "device", "append")],

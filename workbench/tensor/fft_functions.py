@@ -11,6 +11,7 @@ import numpy as np
 from workbench.arrays import as_dtype, device_namespace, get_default_dtype
 from workbench.arrays.dtypes import FLOAT
 
+from .autocast import state as autocast_state
 from .functions import function, raw
 from .tensor import Tensor, beside, wrap
 from .transfer import cast_to

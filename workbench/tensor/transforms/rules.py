@@ -232,7 +232,8 @@ def _arg(call: Call) -> Any:
 
 
 @rule("max_dim", "min_dim", "cumsum", "cumprod", "cummax", "cummin", "softmax", "log_softmax",
-      "logcumsumexp", "sort_dim", "median_dim", "nanmedian_dim", "mode", "kthvalue", "topk_dim")  # fmt: skip
+      "logcumsumexp", "sort_dim", "median_dim", "nanmedian_dim", "mode", "kthvalue",
+      "topk_dim")  # fmt: skip
 def _along(call: Call) -> Any:
     n, x = call.ndim(), call.spread(0)
     if n == 0 or not isinstance(call.settings.get("dim"), int):

@@ -156,8 +156,9 @@ def vmap(
     the same for all. `randomness`: random ops raise ("error"), draw anew for each sample
     ("different") or once for all ("same"). `chunk_size`: so many samples at a time.
 
-    Ops without a batching rule run sample by sample: `func.sample_by_sample()` names them. Raises ValueError for dimensions that do not
-    fit and RuntimeError where the function looks at values (`.item()`, `if tensor:`).
+    Ops without a batching rule run sample by sample: `func.sample_by_sample()` names them. Raises
+    ValueError for dimensions that do not fit and RuntimeError where the function looks at values
+    (`.item()`, `if tensor:`).
     """
     if randomness not in _RANDOMNESS:
         raise RuntimeError(
