@@ -18,6 +18,7 @@ import numpy as np
 from workbench.arrays import dtype_of, promote
 from workbench.tensor import FUNCTIONS, Tensor
 from workbench.tensor.functions import raw
+from workbench.tensor.indexing import getitem, setitem
 from workbench.tensor.inplace import check_writable, store
 from workbench.tensor.transfer import cast_to
 
@@ -75,7 +76,7 @@ class Array(Tensor):
 
     def __getitem__(self, key: Any, /) -> Array:
         forward, turned = _forward(key, self.array.shape)
-        made = Tensor.__getitem__(self, forward)  # type: ignore[attr-defined]
+        made = getitem(self, forward)
         return ours(raw("flip")(made, turned) if turned else made, self)
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
@@ -83,7 +84,7 @@ class Array(Tensor):
         if turned and isinstance(value, Tensor):
             wanted = self.array[forward].shape
             value = raw("flip")(table["broadcast_to"](value, wanted), turned)
-        Tensor.__setitem__(self, forward, value)  # type: ignore[attr-defined]
+        setitem(self, forward, value)
 
     def __hash__(self) -> int:
         return id(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def sign(x: Tensor, /) -> Tensor:
     if not (x.is_complex() or x.is_floating_point()):
         return raw("sgn")(x)
     z = x.detach()
-    return _patched(raw("sgn"), x, raw("isnan")(z), lambda: z * np.nan)
+    return _patched(raw("sgn"), x, raw("isnan")(z), lambda: raw("mul")(z, math.nan))
 
 
 @standard

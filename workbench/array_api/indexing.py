@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench.arrays.dtypes import int64
 from workbench.tensor import Tensor
 from workbench.tensor.functions import raw
+from workbench.tensor.indexing import getitem
 
 from .array import cast, standard
 from .manipulation import dimension
@@ -22,7 +23,7 @@ def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
         axis = 0
     axis = dimension(axis, x.array.ndim, "take")
     key = (slice(None),) * axis + (indices,)
-    return Tensor.__getitem__(x, key)  # type: ignore[attr-defined]
+    return getitem(x, key)
 
 
 @standard

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import array_device, dlpack, to_numpy
 from workbench.arrays import device as Device
-from workbench.arrays import dlpack, to_numpy
 
 from .node import LEAF
 from .versions import owner
@@ -253,7 +253,10 @@ class Exchange:
             )
         array = to_numpy(self.array)
         made = (type(self), array, self.edge is not None, self.__dict__)
-        return _rebuild, made if type(self.array) is np.ndarray else (*made, str(self.device))
+        return _rebuild, made if type(self.array) is np.ndarray else (
+            *made,
+            str(array_device(self.array)),
+        )
 
 
 def _copied(array: Any, memo: dict[int, Any]) -> Any:

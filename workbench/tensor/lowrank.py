@@ -144,15 +144,17 @@ def lobpcg(
             return _lobpcg(A, B, X, iK, n, k, most, end, sign)
         found = []
         for i in np.ndindex(*lead):
-            parts = [None if t is None else raw("getitem")(t, i) for t in (A, B, X, iK)]
-            found.append(_lobpcg(*parts, n, k, most, end, sign))
+            one, two, guess, K = (
+                None if t is None else raw("getitem")(t, i) for t in (A, B, X, iK)
+            )
+            found.append(_lobpcg(one, two, guess, K, n, k, most, end, sign))
         values, vectors = (raw("stack")(list(side)) for side in zip(*found, strict=True))
         shape = raw("reshape")
         return shape(values, (*lead, k)), shape(vectors, (*lead, m, k))
 
 
 def _lobpcg(
-    A: Tensor, B: Any, X: Any, iK: Any, n: int, k: int, most: int, end: float, sign: float
+    A: Any, B: Any, X: Any, iK: Any, n: int, k: int, most: int, end: float, sign: float
 ) -> Any:
     m = A.array.shape[-1]
     with_B = (lambda x: x) if B is None else (lambda x: _matmul(B, x))
@@ -187,7 +189,7 @@ def _norm(x: Tensor) -> float:
     return float(abs(x.array * x.array.conj()).sum()) ** 0.5
 
 
-def _symmetric(x: Tensor) -> Tensor:
+def _symmetric(x: Any) -> Any:
     return (x + adjoint(x)) * 0.5
 
 
