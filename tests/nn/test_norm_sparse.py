@@ -443,3 +443,13 @@ def test_second_order_of_norms():
 
     assert gradcheck(norms, (x, w))
     assert gradgradcheck(norms, (x, w))
+
+
+def test_gradients_of_many_rows():
+    index = rng.integers(0, 50, (40, 30))
+    (w, v), (i, j) = both(rng.normal(size=(50, 16)), grad=True), both(index)
+    weights = rng.normal(size=(40, 30, 16))
+    for padding in (None, 3):
+        (F.embedding(i, w, padding) * wb.from_numpy(weights)).sum().backward()
+        (T.embedding(j, v, padding) * torch.from_numpy(weights)).sum().backward()
+        same(w.grad, v.grad)

@@ -66,6 +66,7 @@ embedding_lookup.vjp(
         [
             Sample(make(2, 3, 4), make.ints(2, 3, high=5), (5, 4), None),
             Sample(make(3, 4), make.ints(3, high=2), (5, 4), 1),
+            Sample(make(300, 40), make.ints(300, high=5), (6, 40), 1, grad=False),
         ]
     ),
 )
@@ -76,8 +77,22 @@ def embedding_backward(xp, input, indices, /, shape, padding_idx):
     if padding_idx is not None:
         keep = flat != padding_idx
         rows, flat = rows[keep], flat[keep]
-    xp.add.at(out, flat, rows)
+    if xp is np and rows.size >= _MANY and rows.dtype.char in "fd":
+        _add_sorted(out, flat, rows)
+    else:
+        xp.add.at(out, flat, rows)
     return out
+
+
+_MANY = 1 << 13
+
+
+def _add_sorted(out, indices, rows):
+    """out[indices] += rows, equal indices added up: several times as fast as `np.add.at`."""
+    order = np.argsort(indices, kind="stable")
+    found = indices[order]
+    starts = np.flatnonzero(np.concatenate(([True], found[1:] != found[:-1])))
+    out[found[starts]] = np.add.reduceat(rows[order], starts, axis=0)
 
 
 embedding_backward.vjp(
