@@ -17,7 +17,7 @@ def _check(group: Mapping[str, Any], *names: tuple[str, str]) -> None:
     refuse(group, "differentiable", "capturable")
 
 
-def _with_decay(xp: Any, group: dict[str, Any], p: Any, g: Any, decay: Any, scratch: Any) -> Any:
+def with_decay(xp: Any, group: dict[str, Any], p: Any, g: Any, decay: Any, scratch: Any) -> Any:
     """The gradient with `maximize` and weight decay in it; may use the second scratch array."""
     a, b = scratch
     if group["maximize"]:
@@ -64,7 +64,6 @@ class RMSprop(Optimizer):
             "maximize": maximize,
             "differentiable": differentiable,
         }
-        self.check(defaults)
         super().__init__(params, defaults)
 
     def check(self, group: Mapping[str, Any]) -> None:
@@ -103,7 +102,7 @@ class RMSprop(Optimizer):
         """The update above, in place."""
         lr, alpha, share, eps, momentum, decay = numbers
         a, _ = scratch
-        g = _with_decay(xp, group, p, g, decay, scratch)
+        g = with_decay(xp, group, p, g, decay, scratch)
         square = slots[0]
         xp.multiply(square, alpha, out=square)
         xp.multiply(g, g, out=a)
@@ -165,7 +164,6 @@ class Adagrad(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
         }
-        self.check(defaults)
         super().__init__(params, defaults)
 
     def check(self, group: Mapping[str, Any]) -> None:
@@ -201,7 +199,7 @@ class Adagrad(Optimizer):
         """The update above, in place."""
         size, eps, decay = numbers
         a, _ = scratch
-        g = _with_decay(xp, group, p, g, decay, scratch)
+        g = with_decay(xp, group, p, g, decay, scratch)
         total = slots[0]
         xp.multiply(g, g, out=a)
         xp.add(total, a, out=total)
@@ -244,7 +242,6 @@ class Adadelta(Optimizer):
             "foreach": foreach,
             "differentiable": differentiable,
         }
-        self.check(defaults)
         super().__init__(params, defaults)
 
     def check(self, group: Mapping[str, Any]) -> None:
@@ -277,7 +274,7 @@ class Adadelta(Optimizer):
         """The update above, in place."""
         lr, rho, share, eps, decay = numbers
         a, b = scratch
-        g = _with_decay(xp, group, p, g, decay, scratch)
+        g = with_decay(xp, group, p, g, decay, scratch)
         square, moved = slots
         xp.multiply(square, rho, out=square)
         xp.multiply(g, g, out=a)

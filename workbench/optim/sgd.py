@@ -44,7 +44,6 @@ class SGD(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
         }
-        self.check(defaults)
         super().__init__(params, defaults)
 
     def check(self, group: Mapping[str, Any]) -> None:
