@@ -389,3 +389,14 @@ def test_names_at_the_top_level(name):
     several = isinstance(want, tuple)
     for a, b in zip(got if several else (got,), want if several else (want,), strict=True):
         same(a, b)
+
+
+def test_windows_are_drawn_for_each_sample_under_vmap():
+    x, F = wb.randn(3, 2, 4, 9, 9), wb.nn.functional
+    made = wb.vmap(lambda one: F.fractional_max_pool2d(one, 2, 4), randomness="different")(
+        x[:1].expand(3, 2, 4, 9, 9)
+    )
+    assert tuple(made.shape) == (3, 2, 4, 4, 4)
+    assert (made[0] != made[1]).any()
+    with pytest.raises(RuntimeError, match="randomness"):
+        wb.vmap(lambda one: F.fractional_max_pool2d(one, 2, 4))(x)
