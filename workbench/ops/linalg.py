@@ -144,9 +144,10 @@ def linear(xp, input, weight, bias=None, /):
         if len(out) < 64:  # too few for `over_rows` to matter
             xp.add(out, bias, out=out)
         else:
-            over_rows(xp.add, out, bias)
+            over_rows(xp.add, out, bias, out)
     elif bias is not None and out.ndim > 1 and bias.ndim == 1:
-        over_rows(xp.add, out.reshape(math.prod(out.shape[:-1]), out.shape[-1]), bias)
+        rows = out.reshape(math.prod(out.shape[:-1]), out.shape[-1])
+        over_rows(xp.add, rows, bias, rows)
     elif bias is not None:
         out += bias
     return out
