@@ -25,8 +25,8 @@ _FORMS = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}",
     "true_divide": "{0} / {1}", "negative": "-{0}", "positive": "{0}", "square": "{0} * {0}",
     "sqrt": "sqrt({0})", "absolute": "abs({0})", "copyto": "{1}",
-    "maximum": "({0} if ({0} >= {1} or {0} != {0}) else {1})",
-    "minimum": "({0} if ({0} <= {1} or {0} != {0}) else {1})",
+    "maximum": "({0} if ({0} > {1} or {0} != {0}) else {1})",
+    "minimum": "({0} if ({0} < {1} or {0} != {0}) else {1})",
     # masks, as the numbers they count as
     "greater": "(one if {0} > {1} else zero)", "less": "(one if {0} < {1} else zero)",
     "greater_equal": "(one if {0} >= {1} else zero)", "less_equal": "(one if {0} <= {1} else zero)",

@@ -160,13 +160,22 @@ class _Current(threading.local):
     generator: Generator | None = None
 
 
-_shared = Generator()
+_shared: Generator | None = None  # made when first asked for: NumPy's generators load slowly
+_making = threading.Lock()
 _current = _Current()
 
 
 def default_generator() -> Generator:
     """The generator that draws without an explicit one use, in this thread."""
-    return _current.generator or _shared
+    return _current.generator or _shared or _first()
+
+
+def _first() -> Generator:
+    global _shared
+    with _making:
+        if _shared is None:
+            _shared = Generator()
+        return _shared
 
 
 def manual_seed(seed: int) -> Generator:

@@ -175,7 +175,32 @@ def shape_setting(shape: Any) -> tuple[int, ...]:
 
 def rule_needs(rule: Rule) -> tuple[str, ...]:
     """The names a gradient rule asks for, after `F` and `g`."""
-    return tuple(inspect.signature(rule).parameters)[2:]
+    code = getattr(inspect.unwrap(rule), "__code__", None)
+    if code is None:  # a class, a partial
+        return tuple(inspect.signature(rule).parameters)[2:]
+    return tuple(code.co_varnames[2 : code.co_argcount])
+
+
+def _params(forward: Callable[..., Any]) -> tuple[Param, ...]:
+    """A forward's parameters after `xp`: tensors before the "/", settings after it.
+
+    Read off the code itself: `inspect.signature` for every op would take longer than all the rest
+    of an import.
+    """
+    forward = inspect.unwrap(forward)
+    code = forward.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    given = forward.__defaults__ or ()
+    defaults = dict(
+        zip(names[code.co_argcount - len(given) : code.co_argcount], given, strict=True)
+    )
+    defaults |= forward.__kwdefaults__ or {}
+    empty = inspect.Parameter.empty
+    return tuple(
+        Param(name, place < code.co_posonlyargcount, defaults.get(name, empty))
+        for place, name in enumerate(names)
+        if place
+    )
 
 
 def op(
@@ -232,10 +257,7 @@ def op(
 
     def declare(forward: Callable[..., Any]) -> Op:
         name = forward.__name__.removesuffix("_op")
-        signature = list(inspect.signature(forward).parameters.values())[1:]
-        params = tuple(
-            Param(p.name, p.kind is inspect.Parameter.POSITIONAL_ONLY, p.default) for p in signature
-        )
+        params = _params(forward)
         made = Op(
             name,
             forward,

@@ -29,7 +29,12 @@ def bernoulli(n):
     return tuple(numbers)
 
 
-_EVEN = [float(b) for b in bernoulli(30)[2::2]]  # B₂, B₄ …
+@cache
+def _even():
+    """B₂, B₄ … as floats."""
+    return [float(b) for b in bernoulli(30)[2::2]]
+
+
 _SHIFT = 10
 
 
@@ -50,7 +55,7 @@ def _hurwitz(xp, s, q):
         q = xp.where(add, q + 1, q)
     tail = q ** (1 - s) / (s - 1) + 0.5 * q**-s
     rising, power = s, q ** (-s - 1)
-    for k, b in enumerate(_EVEN[:10], 1):
+    for k, b in enumerate(_even()[:10], 1):
         tail = tail + rising * power * (b / math.factorial(2 * k))
         rising, power = rising * (s + 2 * k - 1) * (s + 2 * k), power / (q * q)
     return total + xp.where(q**-s < total * 1e-18, 0.0, tail)
@@ -62,7 +67,7 @@ def _hurwitz(xp, s, q):
 def _stirling(xp, x):
     series, power = 0.0, 1 / x
     square = power * power
-    for k, b in enumerate(_EVEN[:10], 1):
+    for k, b in enumerate(_even()[:10], 1):
         series = series + power * (b / (2 * k * (2 * k - 1)))
         power = power * square
     return (x - 0.5) * xp.log(x) - x + 0.5 * math.log(2 * math.pi) + series
@@ -130,7 +135,7 @@ def digamma(xp, input, /):
         shifted = xp.where(add, shifted + 1, shifted)
     square = 1 / (shifted * shifted)
     series, power = 0.0, square
-    for k, b in enumerate(_EVEN[:10], 1):
+    for k, b in enumerate(_even()[:10], 1):
         series = series + power * (b / (2 * k))
         power = power * square
     total = total + xp.log(shifted) - 0.5 / shifted - series
@@ -234,7 +239,7 @@ def _density(xp, a, x):
     direct = xp.exp(a * xp.log(x) - x - _positive(xp, a))
     mu = (x - a) / a
     series, power = 0.0, 1 / a
-    for k, b in enumerate(_EVEN[:8], 1):
+    for k, b in enumerate(_even()[:8], 1):
         series = series + power * (b / (2 * k * (2 * k - 1)))
         power = power / (a * a)
     peak = xp.sqrt(a / (2 * math.pi)) * xp.exp(a * (xp.log1p(mu) - mu) - series)

@@ -6,6 +6,7 @@ here beside the ops themselves; whoever re-exports a namespace reads it from her
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
@@ -39,6 +40,10 @@ class Namespace(MutableMapping):
     def __setitem__(self, name: str, made: Callable[..., Any]) -> None:
         self._held[name] = made
         self._ready.pop(name, None)
+
+    def held(self, name: str) -> Any:
+        """What is registered under a name, not compiled yet where it is an op."""
+        return self._held[name]
 
     def __delitem__(self, name: str) -> None:
         del self._held[name]
@@ -86,5 +91,24 @@ def function(namespace: str = "", *names: str, method: bool | None = None) -> Ca
 
 
 def raw(name: str) -> Callable[..., Any]:
-    """The bound function of an op with the declaration's own parameters."""
-    return BOUND[name].call
+    """The bound function of an op with the declaration's own parameters.
+
+    One that is not compiled yet is so at its first call. Names of the asking module that hold the
+    stand-in then hold the function, so that importing a module compiles nothing and later calls
+    lose nothing.
+    """
+    bound = BOUND[name]
+    if "call" in bound.__dict__:
+        return bound.call
+    space = sys._getframe(1).f_globals
+
+    def first(*args: Any, **kwargs: Any) -> Any:
+        made = bound.call
+        for key, value in list(space.items()):
+            if value is first:
+                space[key] = made
+        return made(*args, **kwargs)
+
+    first.__name__ = first.__qualname__ = bound.op.name
+    first.__doc__ = bound.op.doc
+    return first

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import compose  # noqa: F401 - registers the functions that get a second name here
+from .binding import Bound
 from .functions import FUNCTIONS, METHODS, function, raw
 from .inplace import inplace_variant
 from .mode import mode
@@ -21,7 +22,11 @@ _SAME = {
     "round": "round", "sinc": "sinc", "softmax": "softmax", "xlogy": "xlogy",
 }  # fmt: skip
 for _name, _top in _SAME.items():
-    function("special", _name, method=False)(FUNCTIONS[""][_top])
+    FUNCTIONS["special"][_name] = FUNCTIONS[""].held(_top)
+
+
+def _doc(held: Any) -> str:
+    return (held.op.doc if isinstance(held, Bound) else held.__doc__) or ""
 
 
 @function("", "polygamma", method=False)
@@ -78,9 +83,9 @@ def _partly(name: str, missing: tuple[str, ...], doc: str) -> Any:
 
 
 for _name, _alias in (("igamma", "gammainc"), ("igammac", "gammaincc")):
-    _made = _partly(_name, ("input",), FUNCTIONS[""][_name].__doc__ or "")
+    _made = _partly(_name, ("input",), _doc(FUNCTIONS[""].held(_name)))
     function("", _name)(_made)
     function("special", _alias, method=False)(_made)
 function("special", "zeta", method=False)(
-    _partly("zeta", ("input", "other"), FUNCTIONS["special"]["zeta"].__doc__ or "")
+    _partly("zeta", ("input", "other"), _doc(FUNCTIONS["special"].held("zeta")))
 )
