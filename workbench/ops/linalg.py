@@ -133,6 +133,10 @@ def linear(xp, input, weight, bias=None, /):
 
     Raises RuntimeError when the last side of `input` is not `in`.
     """
+    if weight.ndim > 2 or (weight.ndim == 1 and bias is not None and input.ndim != 1):
+        raise RuntimeError(
+            f"linear() wants a weight of at most 2 dimensions (2 with a bias), got {weight.shape}"
+        )
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({_show(input.shape)} and "

@@ -74,6 +74,8 @@ def _shares(n, dtype):
 def over_rows(function, x, vector, out=None):
     """`function(x, vector)`, a row vector (D) against each row of a C-ordered (N, D).
 
+    In memory of its own, or in `out` (which may be `x`).
+
     Short rows are taken several at a time: a loop's start costs as much as a hundred elements.
     """
     n, d = x.shape

@@ -205,6 +205,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     if not input.array.ndim:
         raise RuntimeError("glu does not support 0-dimensional tensors")
+    if input.array.dtype.kind not in "fVc":
+        raise NotImplementedError(f"\"glu\" not implemented for '{input.dtype}'")
     size = input.size(dim)
     if size % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {size}")
@@ -261,6 +263,8 @@ def gumbel_softmax(
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     array = logits.array
+    if array.dtype.kind not in "fV":
+        raise RuntimeError(f"gumbel_softmax(): logits must be floats, got {logits.dtype}")
     drawn = (generator or default_generator()).uniform(array.shape, np.dtype(np.float64))
     tiny = np.finfo(np.float64).tiny
     noise = -np.log(-np.log(np.clip(drawn, tiny, 1 - 2.0**-53)))

@@ -136,7 +136,7 @@ def huber_loss(
     if weight is not None:
         _weights(weight, input)
         losses = losses * weight
-    return reduced(losses, reduction)
+    return reduced(losses, reduction).to(input.dtype)  # torch's is of the input's dtype
 
 
 def binary_cross_entropy(
