@@ -14,8 +14,8 @@ from .optimizer import Optimizer, number, refuse
 class ASGD(Optimizer):
     """Gradient descent that also keeps the average of its weights, in the state's "ax".
 
-    p ← p (1 - lambd ηₜ) - ηₜ g with ηₜ = lr / (1 + lambd · lr · t)^alpha; from step t0 on, ax is the
-    running mean of p. Polyak and Juditsky, "Acceleration of stochastic approximation by
+    p ← p (1 - lambd ηₜ) - ηₜ g with ηₜ = lr / (1 + lambd · lr · t)^alpha; from step t0 on, ax is
+    the running mean of p. Polyak and Juditsky, "Acceleration of stochastic approximation by
     averaging", 1992. Raises ValueError for bad settings.
     """
 

@@ -115,7 +115,7 @@ def make_optimizer(optimizer: Any, parameters: list[Any], lr: float | None) -> o
         if lr is not None:
             for group in optimizer.param_groups:
                 group["lr"] = lr
-        return optimizer
+        return _one_loss(optimizer)
     if isinstance(optimizer, str):
         optimizer = optimizer_class(optimizer)
     if isinstance(optimizer, type):
@@ -129,7 +129,16 @@ def make_optimizer(optimizer: Any, parameters: list[Any], lr: float | None) -> o
             'optimizer must be a name such as "Adam", a class of wb.optim, a function of the '
             f"parameters, or an Optimizer; got {type(optimizer).__name__}"
         )
-    return made
+    return _one_loss(made)
+
+
+def _one_loss(optimizer: optim.Optimizer) -> optim.Optimizer:
+    if optimizer.needs_closure:
+        raise TypeError(
+            f"{type(optimizer).__name__} computes the loss several times a step; a run computes "
+            "it once. Use it in a loop of your own: optimizer.step(closure)"
+        )
+    return optimizer
 
 
 def optimizer_code(optimizer: optim.Optimizer, network: str = "net") -> str | None:
