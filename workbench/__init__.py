@@ -78,6 +78,7 @@ _LAZY = {
     "initial_seed": ("workbench.random", "initial_seed"),
     "get_rng_state": ("workbench.random", "get_rng_state"),
     "set_rng_state": ("workbench.random", "set_rng_state"),
+    "signal": ("workbench.signal", None),
     "testing": ("workbench.testing", None),
     "version": ("workbench.version", None),
     "save": ("workbench.serialization", "save"),

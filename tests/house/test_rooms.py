@@ -22,7 +22,7 @@ ROOMS = (
 NAMES = (
     "array_api", "autograd", "func", "linalg", "fft", "special", "cuda", "utils", "serialization",
     "profiler",
-    "accelerator", "amp", "backends", "distributions", "random", "testing", "version",
+    "accelerator", "amp", "backends", "distributions", "random", "signal", "testing", "version",
 )  # fmt: skip
 
 # A method may open a door to a room further right when it is called: said here, with the reason.

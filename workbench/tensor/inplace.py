@@ -32,10 +32,21 @@ def check_writable(tensor: Tensor, name: str) -> None:
             "Write under wb.no_grad(), or to a clone()."
         )
     base = tensor._base
+    if base is not None and base.edge is not None:
+        _same_numbers(tensor, base)
     if base is not None and base.edge is LEAF:
         raise RuntimeError(
             f"a view of a leaf Variable that requires grad is being used in an in-place operation "
             f"({name}). Write under wb.no_grad()."
+        )
+
+
+def _same_numbers(view: Tensor, base: Tensor) -> None:
+    """Raises RuntimeError for a view of complex numbers as real ones, or the reverse."""
+    if view.array.dtype != base.array.dtype:
+        raise RuntimeError(
+            f"writing into a view of a {base.dtype} tensor as {view.dtype} while gradients are "
+            "recorded is not supported; put the new value together with wb.complex(real, imag)"
         )
 
 
@@ -138,6 +149,7 @@ def _rewrite_relatives(tensor: Tensor, before: Any, edge: Any) -> None:
         return
     if edge is None and base.edge is None:
         return
+    _same_numbers(tensor, base)
     where = _region(tensor.array, base.array)
     # gradients of the base: outside the region they belong to its old value, inside to the view's
     base.edge = make_node(_Splice, (base.edge, edge), (where, base.array.shape))

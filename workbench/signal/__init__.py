@@ -1,0 +1,5 @@
+"""Signals (torch.signal's names)."""
+
+from . import windows
+
+__all__ = ["windows"]
