@@ -38,7 +38,7 @@ class Namespace(MutableMapping):
         return found
 
     def __setitem__(self, name: str, made: Callable[..., Any]) -> None:
-        self._held[name] = made
+        self._held[name] = getattr(made, "bound", made)  # what `raw` gave for an op
         self._ready.pop(name, None)
 
     def held(self, name: str) -> Any:
@@ -109,6 +109,7 @@ def raw(name: str) -> Callable[..., Any]:
                 space[key] = made
         return made(*args, **kwargs)
 
+    first.bound = bound  # type: ignore[attr-defined]
     first.__name__ = first.__qualname__ = bound.op.name
     first.__doc__ = bound.op.doc
     return first
