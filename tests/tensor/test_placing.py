@@ -261,3 +261,17 @@ def test_gradients_where_torch_is_wrong():
         lambda a, b: wb.as_strided_scatter(a, b, (2, 2), (3, 1), 1), leaves
     )
     assert wb.autograd.gradcheck(lambda a: wb.ldexp(a, wb.tensor([-1, 2, -3])), (x,))
+
+
+def test_complex_views_under_autograd_are_never_silently_wrong():
+    z = wb.tensor([1 + 2j], requires_grad=True)
+    y = z * 1
+    with pytest.raises(RuntimeError, match="put the new value together"):
+        y.imag.mul_(3)
+    base = wb.zeros(1, dtype=wb.complex64)
+    part = base.imag
+    base.add_(z)
+    with pytest.raises(RuntimeError, match="take it again"):
+        part.sum().backward()
+    base.imag.sum().backward()
+    assert z.grad.tolist() == [1j]

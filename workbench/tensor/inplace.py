@@ -164,6 +164,8 @@ def _refresh_views(base: Tensor) -> None:
             continue
         if base.edge is None:
             view.edge = None
+        elif view.array.dtype != base.array.dtype:
+            view.edge = make_node(_Foreign, (base.edge,))
         else:
             where = _region(view.array, base.array)
             view.edge = make_node(_Region, (base.edge,), (where, base.array.shape))
@@ -227,6 +229,21 @@ class _Region:
         for side in shape:
             n *= side
         return (F.reshape(F.index_backward(g, (where,), (n,)), shape),)
+
+    backward_taped = backward
+
+
+class _Foreign:
+    """A view as real numbers of a complex base (or the reverse) that was written since."""
+
+    name = "AsStridedBackward0"
+
+    @staticmethod
+    def backward(F: Any, g: Any, node: Node) -> tuple[Any]:
+        raise RuntimeError(
+            "a view of complex numbers as real ones was taken before its base was written in "
+            "place; take it again after the write"
+        )
 
     backward_taped = backward
 
