@@ -23,6 +23,18 @@ def grid(lib):
     return lib.arange(12.0).reshape(3, 4)
 
 
+def _scattered(how, own):
+    return lambda lib, x: lib.scatter_reduce(
+        x(3), 0, ints(lib, [0, 0, 2, 0]), x(4), how, include_self=own
+    )
+
+
+def _indexed(how, own):
+    return lambda lib, x: x(2, 3).index_reduce(
+        1, ints(lib, [0, 0, 2, 0]), x(2, 4), how, include_self=own
+    )
+
+
 CASES = {
     "take": lambda lib, x: x(2, 3).take(ints(lib, [[0, -1], [4, 4]])),
     "put": lambda lib, x: x(2, 3).put(ints(lib, [1, 5]), x(2)),
@@ -39,14 +51,10 @@ CASES = {
     "as_strided": lambda lib, x: lib.as_strided(x(3, 4), (2, 3), (1, 2), 1),
     "as_strided of a transpose": lambda lib, x: x(3, 4).t().as_strided((2, 2), (1, 4)),
     "as_strided of a slice": lambda lib, x: lib.clone(x(3, 4))[1].as_strided((2,), (2,)),
-    **{
-        f"scatter_reduce {how} {own}": (lambda how, own: lambda lib, x: lib.scatter_reduce(x(3), 0, ints(lib, [0, 0, 2, 0]), x(4), how, include_self=own))(how, own)
-        for how in ("sum", "prod", "mean", "amax", "amin") for own in (True, False)
-    },
-    **{
-        f"index_reduce {how} {own}": (lambda how, own: lambda lib, x: x(2, 3).index_reduce(1, ints(lib, [0, 0, 2, 0]), x(2, 4), how, include_self=own))(how, own)
-        for how in ("prod", "mean", "amax", "amin") for own in (True, False)
-    },
+    **{f"scatter_reduce {how} {own}": _scattered(how, own)
+       for how in ("sum", "prod", "mean", "amax", "amin") for own in (True, False)},
+    **{f"index_reduce {how} {own}": _indexed(how, own)
+       for how in ("prod", "mean", "amax", "amin") for own in (True, False)},
     "scatter_reduce_ rows": lambda lib, x: lib.clone(x(2, 3)).scatter_reduce_(1, ints(lib, [[0, 0], [1, 2]]), x(2, 2), "mean"),
     "index_put": lambda lib, x: lib.index_put(x(2, 3), (ints(lib, [0, 1]), ints(lib, [2, 2])), x(2), True),
     "prod of one zero": lambda lib, x: x(3).scatter_reduce(0, ints(lib, [0, 0, 1]), x(3) * ints(lib, [0, 1, 1]), "prod"),

@@ -14,7 +14,12 @@ def real(xp, input, /):
     return input.real
 
 
-real.vjp(input=lambda F, g, input: F.cast(g, getattr(input, "array", input).dtype))
+def _real_rule(F, g, input):
+    array = getattr(input, "array", input)
+    return F.cast(g, array.dtype)
+
+
+real.vjp(input=_real_rule)
 
 
 def _complex_samples(make):
