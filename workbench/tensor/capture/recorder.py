@@ -341,6 +341,8 @@ def _user_line() -> str:
         if not name.startswith(("workbench.tensor", "workbench.ops", "workbench.arrays", "numpy",
                                 "workbench.nn", "workbench.optim")):  # fmt: skip
             code = frame.f_code
+            if "ipykernel_" in code.co_filename:
+                return f"line {frame.f_lineno} of the cell, in {code.co_name}"
             return f"{code.co_filename}:{frame.f_lineno}, in {code.co_name}"
         frame = frame.f_back
     return ""

@@ -195,6 +195,10 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
 
     conj = conjugate
 
+    def dot(self, other: Any, out: Any = None) -> Any:
+        """The product of two matrices."""
+        return _dot(self, other, out)
+
     def fill(self, value: Any) -> None:
         """Write one number everywhere."""
         self[...] = value
