@@ -45,7 +45,7 @@ REFUSED = {
         ("rnn_layer", "lstm_layer", "gru_layer"),
         set(DTYPES) - {"float16", "bfloat16", "float32", "float64"},
     ),
-    **dict.fromkeys(CONVOLUTIONS, {"bool"}), "matmul": {"bool"}, "linear": {"bool"},
+    **{name: {"bool"} for name in CONVOLUTIONS}, "matmul": {"bool"}, "linear": {"bool"},
     "square": {"bool"},
     "logaddexp": {"complex64", "complex128"},
     "sum_to": {"bool"} | INTS,

@@ -27,8 +27,8 @@ CASES = {
     "exp of a product": lambda lib: (lib.ones(2, 2) @ lib.ones(2, 2)).exp(),
     "sum of a product": lambda lib: (lib.ones(2, 2) @ lib.ones(2, 2)).sum(),
     "prod": lambda lib: (lib.ones(2, 2) @ lib.ones(2, 2)).prod(),
-    "cdist": lambda lib: lib.cdist(lib.ones(2, 2) @ lib.ones(2, 2), lib.ones(2, 2) @ lib.ones(2, 2)),
-    "fft": lambda lib: lib.fft.fft((lib.ones(2, 2) @ lib.ones(2, 2))),
+    "cdist": lambda lib: lib.cdist(lib.ones(2, 2) @ lib.ones(2, 2), lib.eye(2) @ lib.ones(2, 2)),
+    "fft": lambda lib: lib.fft.fft(lib.ones(2, 2) @ lib.ones(2, 2)),
     "inv": lambda lib: lib.linalg.inv(lib.eye(2) @ lib.eye(2)),
     "module": lambda lib: lib.nn.Linear(3, 4)(lib.ones(2, 3)),
     "relu of a module": lambda lib: lib.nn.Linear(3, 4)(lib.ones(2, 3)).relu(),
@@ -96,7 +96,7 @@ def test_other_dtypes_and_devices():
     assert wb.amp.is_autocast_available("cpu")
 
 
-# -- GradScaler --------------------------------------------------------------------------------------
+# -- GradScaler ----------------------------------------------------------------------------------
 
 
 def training(lib, gradients):

@@ -1,4 +1,4 @@
-"""Distributions: densities, entropies, moments and divergences as torch's; draws by their moments."""
+"""Distributions: densities, entropies and divergences as torch's; draws by their moments."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ def t(lib, values):
     return lib.tensor(values, dtype=lib.float64)
 
 
+def of(lib):
+    return lib.distributions
+
+
 MAKE = {
-    "Normal": lambda lib, k: lib.distributions.Normal(t(lib, [0.5 + k, -1.0]), t(lib, [[1.0], [2.0 + k]])),
-    "Uniform": lambda lib, k: lib.distributions.Uniform(t(lib, [-1.0 - k, 0.0 - k]), t(lib, [2.0 + k, 0.5 + k])),
-    "Bernoulli": lambda lib, k: lib.distributions.Bernoulli(t(lib, [0.2, 0.5 + k / 10, 0.9])),
-    "Bernoulli logits": lambda lib, k: lib.distributions.Bernoulli(logits=t(lib, [0.2, -1.5 + k])),
-    "Categorical": lambda lib, k: lib.distributions.Categorical(t(lib, [[1.0, 2.0, 3.0], [0.1, 0.1 + k, 0.0]])),
-    "Categorical logits": lambda lib, k: lib.distributions.Categorical(logits=t(lib, [1.0, 2.0 - k, -3.0])),
-}  # fmt: skip
+    "Normal": lambda lib, k: of(lib).Normal(t(lib, [0.5 + k, -1.0]), t(lib, [[1.0], [2.0 + k]])),
+    "Uniform": lambda lib, k: of(lib).Uniform(
+        t(lib, [-1.0 - k, 0.0 - k]), t(lib, [2.0 + k, 0.5 + k])
+    ),
+    "Bernoulli": lambda lib, k: of(lib).Bernoulli(t(lib, [0.2, 0.5 + k / 10, 0.9])),
+    "Bernoulli logits": lambda lib, k: of(lib).Bernoulli(logits=t(lib, [0.2, -1.5 + k])),
+    "Categorical": lambda lib, k: of(lib).Categorical(
+        t(lib, [[1.0, 2.0, 3.0], [0.1, 0.1 + k, 0.0]])
+    ),
+    "Categorical logits": lambda lib, k: of(lib).Categorical(logits=t(lib, [1.0, 2.0 - k, -3.0])),
+}
 VALUES = {
     "Normal": [[0.3, 2.0], [1.0, -1.0]], "Uniform": [0.3, 0.2], "Bernoulli": [0.0, 1.0, 1.0],
     "Bernoulli logits": [1.0, 0.0], "Categorical": [2.0, 0.0], "Categorical logits": 1.0,

@@ -1,7 +1,7 @@
 """One step of the backward pass where something unusual may be afoot.
 
-Anomaly detection, hooks on saved tensors, `vmap`, captured steps and profiles all end here, so that `sweep` has one flag to
-look at and an ordinary pass does nothing for them.
+Anomaly detection, hooks on saved tensors, `vmap`, captured steps and profiles all end here, so
+that `sweep` has one flag to look at and an ordinary pass does nothing for them.
 """
 
 from __future__ import annotations

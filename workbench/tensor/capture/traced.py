@@ -288,6 +288,8 @@ def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims
 
 
 _POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
+
+
 def _dot(a: Any, b: Any, out: Any = None) -> Any:
     held = a.recorder if type(a) is Traced else b.recorder
     if out is None and np.ndim(bare(a)) == np.ndim(bare(b)) == 2:

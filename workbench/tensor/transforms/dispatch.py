@@ -121,7 +121,8 @@ def apply(op: Op, values: Any) -> Any:
     from . import rules_nn, rules_windows  # register the rest
     from .rules import RULES
 
-    assert rules_nn and rules_windows
+    assert rules_nn
+    assert rules_windows
     rule = RULES.get(op.name)
     result = None if rule is None else rule(call)
     parts = result if isinstance(result, tuple) else (result,)

@@ -223,9 +223,7 @@ def _jacobian_rows(
         )
     else:
         units = [beside(output, np.array(row)) for row in eye]
-        rows = [
-            _grads((output,), args, (unit,), create_graph, strict, "output") for unit in units
-        ]
+        rows = [_grads((output,), args, (unit,), create_graph, strict, "output") for unit in units]
         columns = [
             FUNCTIONS[""]["stack"]([row[k] for row in rows], 0)
             if rows
