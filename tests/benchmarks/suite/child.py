@@ -2,6 +2,7 @@
 
     {"do": "start", "row": …, "side": …, "short": …, "threads": …}
     {"do": "steps", "count": n}      n timed steps: seconds of each, and the losses
+    {"do": "settle"}                 wait for what compiles in the background
     {"do": "check"}                  the number that must agree beside the losses
     {"do": "usage"}                  peak memory, memory after import, CPU seconds
     {"do": "machine"}                the best rates of a matrix product and of a copy
@@ -69,6 +70,20 @@ class Child:
             losses.append(loss)
         self.count += count
         return {"times": times, "losses": losses}
+
+    def settle(self, limit: float) -> dict[str, Any]:
+        """Wait until no thread of this process works any more, at most `limit` seconds.
+
+        All sides may compile before they are measured; one that does so in the background would
+        otherwise be measured against itself.
+        """
+        began = time.perf_counter()
+        while time.perf_counter() - began < limit:
+            before = time.process_time()
+            time.sleep(0.2)
+            if time.process_time() - before < 0.02:
+                break
+        return {"seconds": time.perf_counter() - began}
 
     def check(self) -> dict[str, Any]:
         """The number that must agree beside the losses."""

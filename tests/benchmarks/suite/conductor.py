@@ -144,6 +144,8 @@ def measure(
             result.versions[name] = started["version"]
             first[name] = [*warm["losses"], side.ask(do="check")["value"]]
         result.mismatch = _mismatch(first, row.tolerance)
+        for side in alive:
+            side.ask(do="settle", limit=0.0 if short else 90.0)
         times = _rounds(alive, short, rounds, budget, result)
         for side in alive:
             if side.name in result.notes:
