@@ -4,12 +4,12 @@
     python tests/benchmarks/suite.py --only mlp cnn      some groups, or single rows ("mlp 32")
     python tests/benchmarks/suite.py --short             only checks that everything works
 
-Same data, first weights, threads and float32 on every side; each side is a process of its own, and
-stopped while another works. Compilers finish first, those in the background too. The losses of the
-first steps must agree, or the row fails. Milliseconds are medians over all steps; ratios above 1
-say that workbench is faster. Beside them stands how far the row is from the machine: GFLOP/s over the
-best matrix product, GB/s over the best copy measured in the same run. A peer that is not installed
-leaves its column empty.
+Same data, first weights, threads and float32 on every side; each side is a process of its own,
+and stopped while another works. Compilers finish first, those in the background too. The losses
+of the first steps must agree, or the row fails. Milliseconds are medians over all steps; ratios
+above 1 say that workbench is faster. Beside them stands how far the row is from the machine:
+GFLOP/s over the best matrix product, GB/s over the best copy measured in the same run. A peer
+that is not installed leaves its column empty.
 """
 
 from __future__ import annotations
