@@ -31,7 +31,7 @@ _FORMS = {
     "greater": "(one if {0} > {1} else zero)", "less": "(one if {0} < {1} else zero)",
     "greater_equal": "(one if {0} >= {1} else zero)", "less_equal": "(one if {0} <= {1} else zero)",
 }  # fmt: skip
-_MOST_LINES = 64
+_MOST_LINES = 1024
 
 
 class Ref(NamedTuple):

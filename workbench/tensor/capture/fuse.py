@@ -19,7 +19,8 @@ from .loops import compiled_or
 from .program import Instruction, Program, Value
 
 LARGE = 1 << 17  # bytes of a result from which on blocks pay
-LARGE_COMPILED = 1 << 13  # and where kernels are compiled
+LONG = 4  # kernels in a run from which on it pays at any size, where runs are compiled
+LARGE_COMPILED = 1 << 13  # bytes from which on it pays there for two
 BLOCK = 1 << 15  # bytes of one operand's block
 
 
@@ -176,7 +177,12 @@ def loops(program: Program, given: Callable[[Value], bool]) -> list[Any]:
 
 
 def _closed(run: list[Instruction], shape: tuple[int, ...]) -> list[Any]:
-    return [Loop(run, shape)] if len(run) > 1 else list(run)
+    worth = len(run) >= LONG or _large(shape, LARGE_COMPILED)
+    return [Loop(run, shape)] if len(run) > 1 and worth and shape != () else list(run)
+
+
+def _large(shape: tuple[int, ...], least: int) -> bool:
+    return math.prod(shape) * 4 >= least
 
 
 def _find_inner(program: Program, steps: list[Any]) -> None:
@@ -202,8 +208,7 @@ def _fusible(one: Instruction, given: Callable[[Value], bool]) -> tuple[int, ...
     if one.kind != "ufunc" or one.kwargs:
         return None
     (target,) = _result_of(one)
-    least = LARGE_COMPILED if fast.available() else LARGE
-    if math.prod(target.shape) * max(4, target.dtype.itemsize) < least:  # a mask is small
+    if not fast.available() and not _large(target.shape, LARGE):
         return None
     if not target.contiguous or not given(target):
         return None

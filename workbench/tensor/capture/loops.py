@@ -23,14 +23,19 @@ def compiled_or(
     dtype = arrays[0].dtype
     shares = _shares(arrays)
     vector = np.array([n[()] for n in numbers] or [0], dtype)
-    fast.compiled(lines, len(arrays), max(len(numbers), 1), dtype)  # begin
+    moving = [(i, n) for i, n in enumerate(numbers) if n.flags.writeable]  # not a constant
+    count = max(len(numbers), 1)
+    fast.compiled(lines, len(arrays), count, dtype)  # begin
+    kernel: Any = None
 
     def run() -> None:
-        kernel = fast.compiled(lines, len(arrays), max(len(numbers), 1), dtype)
+        nonlocal kernel
         if kernel is None:
-            by_numpy()
-            return
-        for i, n in enumerate(numbers):
+            kernel = fast.compiled(lines, len(arrays), count, dtype)
+            if kernel is None:
+                by_numpy()
+                return
+        for i, n in moving:
             vector[i] = n[()]
         if len(shares) == 1:
             kernel(*shares[0], vector)

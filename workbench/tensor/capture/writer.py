@@ -126,7 +126,9 @@ class Writer:
 
     def _number(self, number: float, dtype: Any) -> Any:
         with np.errstate(over="ignore"):
-            return np.asarray(number, dtype)
+            made = np.asarray(number, dtype)
+        made.flags.writeable = False  # a constant: see loops.py
+        return made
 
     def _foreign_write(self) -> None:
         if self.depth:
