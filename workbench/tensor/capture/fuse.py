@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.arrays import fast, parallel
 
-from .loops import compiled_or
+from .loops import compiled_or, parallel_work
 from .program import Instruction, Program, Value
 
 LARGE = 1 << 17  # bytes of a result from which on blocks pay
@@ -70,7 +70,7 @@ class Loop:
         item = max(v.dtype.itemsize for one in self.instructions for v in _result_of(one))
         step = max(1, BLOCK // (item * width))
         total = self.shape[0] if rows else math.prod(self.shape)
-        elements = math.prod(self.shape)
+        elements = parallel_work(math.prod(self.shape), len(self.instructions))
         workers = parallel.threads() if elements >= parallel.LEAST else 1
         share = -(-total // (step * workers)) * step
         stretches: list[list[tuple[Any, tuple[Any, ...]]]] = []

@@ -21,7 +21,8 @@ def compiled_or(
         return by_numpy
     lines, arrays, numbers = stated
     dtype = arrays[0].dtype
-    shares = _shares(arrays)
+    work = parallel_work(arrays[0].size, len(lines))
+    shares = _shares(arrays, work)
     vector = np.array([n[()] for n in numbers] or [0], dtype)
     moving = [(i, n) for i, n in enumerate(numbers) if n.flags.writeable]  # not a constant
     count = max(len(numbers), 1)
@@ -40,15 +41,20 @@ def compiled_or(
         if len(shares) == 1:
             kernel(*shares[0], vector)
         else:
-            parallel.each(lambda share, _: kernel(*share, vector), shares, arrays[0].size)
+            parallel.each(lambda share, _: kernel(*share, vector), shares, work)
 
     return run
 
 
-def _shares(arrays: list[Any]) -> list[list[Any]]:
+def parallel_work(elements: int, kernels: int) -> int:
+    """How much a run of so many kernels is, as elements of a short one."""
+    return elements * max(1, kernels // 8)
+
+
+def _shares(arrays: list[Any], work: int) -> list[list[Any]]:
     """The arrays cut for as many threads as are worth it."""
     size = arrays[0].size
-    count = parallel.threads() if size >= parallel.LEAST else 1
+    count = parallel.threads() if work >= parallel.LEAST else 1
     step = -(-size // count)
     return [[a[i : i + step] for a in arrays] for i in range(0, size, step)]
 
@@ -95,4 +101,4 @@ def _stated(loop: Any, static: Callable[[Value], Any]) -> Any:
     return tuple(statement.lines), arrays, numbers
 
 
-__all__ = ["compiled_or"]
+__all__ = ["compiled_or", "parallel_work"]
