@@ -125,7 +125,7 @@ def picture(path: Path, results: list[Result]) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     drawn = [r for r in results if r.ratio("workbench", "torch") or r.ratio("captured", *PEERS)]
     figure, axes = plt.subplots(figsize=(8, 1 + 0.32 * len(drawn)), layout="constrained")
@@ -144,6 +144,7 @@ def picture(path: Path, results: list[Result]) -> None:
     ticks = [0.25, 0.5, 1, 2, 4, 8]
     axes.set_xticks(ticks)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} x"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("times as fast as the peer (right of the line: workbench is faster)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False)
