@@ -127,6 +127,7 @@ _kernels: dict[Any, Any] = {}
 _waiting: Queue[Any] | None = None
 _process = 0
 _lock = threading.Lock()
+_compiling = threading.Lock()
 _enabled: bool | None = None
 
 
@@ -164,6 +165,8 @@ def compiled(
 def _post(key: Any) -> None:
     global _waiting, _process
     with _lock:
+        if _waiting is None:
+            _mind_forks()
         if _waiting is None or _process != os.getpid():  # threads do not survive a fork
             _waiting, _process = Queue(), os.getpid()
             threading.Thread(
@@ -172,11 +175,29 @@ def _post(key: Any) -> None:
     _waiting.put(key)
 
 
+def _mind_forks() -> None:
+    """Let a fork wait for the kernel in work: in the child the compiler's locks would stay taken.
+
+    Registered after `logging`, which numba uses: the last registered goes first, so the fork waits
+    before logging's own lock is taken.
+    """
+    import logging
+
+    assert logging
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_compiling.acquire,
+            after_in_parent=_compiling.release,
+            after_in_child=_compiling.release,
+        )
+
+
 def _compile_all(waiting: Queue[Any]) -> None:
     while True:
         key = waiting.get()
         try:
-            _kernels[key] = _compile(*key)
+            with _compiling:
+                _kernels[key] = _compile(*key)
         except Exception:  # noqa: BLE001 - NumPy goes on doing it
             _kernels[key] = False
         waiting.task_done()
