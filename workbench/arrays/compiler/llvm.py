@@ -1,0 +1,139 @@
+"""From a module's text to machine code: the only file that knows llvmlite.
+
+What is compiled is kept in the user's cache directory under a name made of the text, the processor
+and LLVM's version, so a second process loads it in a fraction of a millisecond. The cache holds
+machine code: it is written for this user alone, in one step, and only looked at where it belongs to
+this user; WORKBENCH_CACHE names another place, or none ("0").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_lock = threading.RLock()
+_engines: list[Any] = []  # own the code; never let go
+
+
+class Host:
+    """The processor compiled for: `lanes` of float32 in a vector, `registers` of vectors."""
+
+    def __init__(self) -> None:
+        import llvmlite
+        from llvmlite import binding
+
+        self.binding = binding
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        self.cpu = binding.get_host_cpu_name()
+        features = binding.get_host_cpu_features()
+        # LLVM would rather use half the width on processors that slow down at the full one
+        self.features = features.flatten() + (",-prefer-256-bit" if features.get("avx512f") else "")
+        if features.get("avx512f") and features.get("avx512vl"):
+            self.lanes, self.registers = 16, 32
+        elif features.get("avx2") and features.get("fma"):
+            self.lanes, self.registers = 8, 16
+        elif binding.get_default_triple().startswith(("aarch64", "arm64")):
+            self.lanes, self.registers = 4, 32
+        else:
+            self.lanes = self.registers = 0  # without fused multiply-add kernels are no gain
+        self.machine = binding.Target.from_default_triple().create_target_machine(
+            cpu=self.cpu, features=self.features, opt=3, jit=True
+        )
+        self.triple = self.machine.triple
+        self.version = f"{llvmlite.__version__} {self.cpu} {self.features}"
+
+
+@cache
+def host() -> Host:
+    """The processor this process runs on."""
+    return Host()
+
+
+def address(text: str, name: str) -> int:
+    """Compile a module and say where its function `name` begins."""
+    with _lock:
+        here = host()
+        key = hashlib.sha256(f"{here.version}\n{here.triple}\n{text}".encode()).hexdigest()[:40]
+        kept = _Kept(key)
+        binding = here.binding
+        parsed = binding.parse_assembly(f'target triple = "{here.triple}"\n{text}')
+        engine = binding.create_mcjit_compiler(parsed, here.machine)
+        code = kept.read()
+        if code is None:
+            parsed.verify()
+            options = binding.create_pipeline_tuning_options(speed_level=3)
+            options.loop_vectorization = options.slp_vectorization = False
+            options.loop_unrolling = False
+            builder = binding.create_pass_builder(here.machine, options)
+            passes = builder.getModulePassManager()
+            passes.run(parsed, builder)
+        engine.set_object_cache(
+            lambda module, made: kept.write(made), lambda module: code
+        )  # called by finalize_object
+        engine.finalize_object()
+        _engines.append(engine)
+        return int(engine.get_function_address(name))
+
+
+class _Kept:
+    """One entry of the cache on disk."""
+
+    def __init__(self, key: str) -> None:
+        folder = directory()
+        self.path = None if folder is None else folder / f"{key}.o"
+
+    def read(self) -> bytes | None:
+        """The machine code, if it is there."""
+        if self.path is None:
+            return None
+        try:
+            data = self.path.read_bytes()
+        except OSError:
+            return None
+        digest, code = data[:32], data[32:]
+        return code if hashlib.sha256(code).digest() == digest else None  # cut short: as if absent
+
+    def write(self, code: bytes) -> None:
+        """Keep it, if there is room."""
+        if self.path is None or self.path.exists():
+            return
+        try:
+            handle, name = tempfile.mkstemp(dir=self.path.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            Path(name).replace(self.path)
+        except OSError:
+            pass
+
+
+@cache
+def directory() -> Path | None:
+    """Where machine code is kept; None where it cannot be kept safely."""
+    named = os.environ.get("WORKBENCH_CACHE")
+    if named == "0":
+        return None
+    if named:
+        base = Path(named)
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "workbench"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library/Caches/workbench"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "workbench"
+    folder = base / "kernels"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid"):
+            about = folder.stat()
+            if about.st_uid != os.getuid() or about.st_mode & 0o022:
+                return None  # somebody else could put code there
+    except (OSError, RuntimeError):
+        return None
+    return folder
