@@ -318,6 +318,10 @@ class Function:
         """The absolute value of floats."""
         return self._intrinsic("fabs", a.kind, a)
 
+    def copysign(self, a: Value, like: Value) -> Value:
+        """a with the sign of `like`."""
+        return self._intrinsic("copysign", a.kind, a, like)
+
     def rint(self, a: Value) -> Value:
         """The nearest whole number, of two the even one."""
         return self._intrinsic("rint", a.kind, a)
