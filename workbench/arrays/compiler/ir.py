@@ -346,12 +346,10 @@ class Function:
 
     def _halved(self, a: Value, join: Any) -> Value:
         n = lanes_of(a.kind)
-        while n > 1:
+        while n > 2:
             n //= 2
             a = join(self.shuffle(a, a, range(n)), self.shuffle(a, a, range(n, 2 * n)))
-            if n == 1:
-                a = self.lane(a, 0) if lanes_of(a.kind) > 1 or a.kind.startswith("<") else a
-        return a
+        return a if n == 1 else join(self.lane(a, 0), self.lane(a, 1))
 
     # -- memory ------------------------------------------------------------------------------------
 
