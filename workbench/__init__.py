@@ -12,7 +12,7 @@ import math as _math
 import sys as _sys
 from typing import Any as _Any
 
-from . import arrays, autograd, cuda, fft, linalg, ops, special
+from . import arrays, cuda, fft, linalg, ops, special
 from . import tensor as _tensor_room
 from .arrays import device, dtype, get_default_dtype, set_default_dtype, set_num_threads
 from .arrays import thread_count as get_num_threads
@@ -62,6 +62,7 @@ globals()["bool"] = _bool
 # Loaded when first asked for: name -> (module, attribute or None for the module itself)
 _LAZY = {
     "array_api": ("workbench.array_api", None),
+    "autograd": ("workbench.autograd", None),
     "nn": ("workbench.nn", None),
     "optim": ("workbench.optim", None),
     "data": ("workbench.data", None),

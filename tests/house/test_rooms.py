@@ -126,6 +126,17 @@ def test_importing_it_brings_nothing_heavy(last):
     assert ended.stdout.split() == []
 
 
+UNUSED = ("decimal", "fractions", "queue", "workbench.autograd", "workbench.nn", "workbench.optim")
+
+
+def test_importing_it_brings_nothing_that_few_programs_use():
+    code = f"import sys, workbench; print(*[name for name in {UNUSED!r} if name in sys.modules])"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    assert ended.stdout.split() == []
+
+
 def test_importing_it_starts_no_thread_and_prints_nothing():
     code = "import workbench, threading; assert threading.active_count() == 1"
     ended = subprocess.run(

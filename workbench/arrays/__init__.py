@@ -6,6 +6,7 @@ namespace (`numpy` or `cupy`) to compute with.
 
 import warnings
 
+from . import idle  # isort: skip  # first, because it says how NumPy is to be loaded
 from . import dlpack, placement, random
 from .backends import (
     array_device,
@@ -41,6 +42,7 @@ __all__ = [
     "dtype",
     "dtype_of",
     "get_default_dtype",
+    "idle",
     "move",
     "namespace",
     "on_cuda",

@@ -15,10 +15,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 LEAST = 1 << 18  # elements: below it, waking a thread costs more than it brings
 
@@ -32,7 +34,10 @@ class Pool:
     """Threads that wait for work. The caller works too, and waits for nobody who has not begun."""
 
     def __init__(self, workers: int) -> None:
+        from queue import SimpleQueue  # here, because most programs never come here
+
         self.workers = workers
+        self.queue = SimpleQueue
         self.process = os.getpid()
         self.work: SimpleQueue[Any] = SimpleQueue()
         self.lock = threading.Lock()  # one caller at a time
@@ -53,7 +58,7 @@ class Pool:
         """
         waiting = deque(items)
         places = deque(range(helpers))  # a helper that finds none comes too late
-        done: SimpleQueue[None] = SimpleQueue()
+        done: SimpleQueue[None] = self.queue()
         errors: list[BaseException] = []
         state = np.geterr()  # belongs to a thread: the helpers take over the caller's
 

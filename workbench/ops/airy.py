@@ -8,7 +8,6 @@ the Maclaurin series 9.4.1 in decimals of sixty digits, once, when they are firs
 from __future__ import annotations
 
 import math
-from decimal import Context, Decimal, localcontext
 from functools import cache
 
 import numpy as np
@@ -25,6 +24,8 @@ _SLOPE = "0.25881940379280679840518356018920396347909113835493458221000181385610
 @cache
 def _at_integers() -> np.ndarray:
     """Ai and Ai' at -10 … 10, (21, 2)."""
+    from decimal import Context, Decimal, localcontext
+
     rows = []
     with localcontext(Context(prec=60)):
         for c in range(-_FAR, _FAR + 1):

@@ -8,7 +8,6 @@ the incomplete integrals by series and by Legendre's continued fraction (8.7, 8.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -22,6 +21,8 @@ from .special import in_double
 @cache
 def bernoulli(n):
     """The Bernoulli numbers B₀ … Bₙ, exactly."""
+    from fractions import Fraction
+
     numbers = [Fraction(1)]
     for m in range(1, n + 1):
         total = sum(math.comb(m + 1, k) * b for k, b in enumerate(numbers))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,7 +171,7 @@ def from_file(
     if not size:
         return finish(np.empty(0, chosen.numpy), requires_grad)
     if shared:
-        with Path(filename).open("ab") as file:
+        with open(filename, "ab") as file:  # noqa: PTH123 - pathlib would cost every import 3 ms
             file.truncate(max(file.tell(), size * chosen.itemsize))
     held = np.memmap(filename, np.uint8, "r+" if shared else "c", shape=size * chosen.itemsize)
     made = finish(np.asarray(held).view(chosen.numpy), requires_grad)
