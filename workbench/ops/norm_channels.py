@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from .compiled import norm_channels as compiled
+from .compiled.lines import fit
 from .declare import op
 from .rows import column_dots, column_sums, row_dots, row_sums, wide
 from .samples import Sample
@@ -81,8 +83,12 @@ def batch_norm_train(xp, input, weight=None, bias=None, /, eps=1e-5, stats=None)
     """Batch normalisation by the batch's own statistics (Ioffe & Szegedy, 2015).
 
     `input` (N, C, *), `weight` and `bias` (C). `stats`, where given, is called with the batch's
-    mean and biased variance, both (C), and the number of values per channel.
+    mean and biased variance, both (C), and the number of values per channel; or, if it has arrays
+    to be moved that way (`stats.targets()`), it may be told that they were (`stats.moved()`).
     """
+    ranks = (1, -1) + (1,) * (input.ndim - 2)
+    if fit(input, weight, bias):
+        return _batch_compiled(input, weight, bias, eps, stats, ranks)
     x = wide(input)
     channels = _Channels(xp, input.shape)
     x = channels.of(x)
@@ -97,8 +103,19 @@ def batch_norm_train(xp, input, weight=None, bias=None, /, eps=1e-5, stats=None)
     out *= channels.beside(scale if weight is None else scale * wide(weight))
     if bias is not None:
         out += channels.beside(wide(bias))
-    ranks = (1, -1) + (1,) * (input.ndim - 2)
     out = out.reshape(input.shape).astype(input.dtype, copy=False)
+    return out, mean.reshape(ranks), scale.reshape(ranks)
+
+
+def _batch_compiled(input, weight, bias, eps, stats, ranks):
+    running = stats.targets() if hasattr(stats, "targets") else None
+    if running is not None and not fit(input, *running[:2]):
+        running = None
+    out, (mean, scale, variance) = compiled.batch_norm(input, weight, bias, eps, running)
+    if running is not None:
+        stats.moved()
+    elif stats is not None:
+        stats(mean, variance, input.size // input.shape[1])
     return out, mean.reshape(ranks), scale.reshape(ranks)
 
 
@@ -122,6 +139,13 @@ def _batch_rule(F, g, input, weight, mean, scale, bias_shape, eps, wanted):
             None if bias_shape is None else F.sum(g, dims, False),
         )
     xp, dtype = F.xp, g.dtype
+    if fit(g, input, weight, mean, scale):
+        dx, sums = compiled.batch_norm_backward(g, input, weight, mean, scale, wanted[0])
+        return (
+            dx,
+            None if weight is None else sums[0],
+            None if bias_shape is None else sums[1],
+        )
     if dtype.itemsize < 4:  # what was saved may have been rounded
         _, mean, scale = batch_norm_train.forward(xp, wide(input), None, None, eps)
     channels = _Channels(xp, g.shape)
@@ -171,6 +195,8 @@ def _affine_oracle(torch, input, scale, shift):
 )
 def channel_affine(xp, input, scale, shift, /):
     """input · scale + shift, one of each per channel: (N, C, *), (C), (C)."""
+    if fit(input, scale, shift):
+        return compiled.affine(input, scale, shift)
     channels = _Channels(xp, input.shape)
     out = channels.of(wide(input)) * channels.beside(wide(scale))
     out += channels.beside(wide(shift))
@@ -188,8 +214,11 @@ def _affine_rule(F, g, input, scale, wanted):
             F.sum(g, dims, False),
         )
     channels, dtype = _Channels(F.xp, g.shape), g.dtype
-    g = channels.of(wide(g))
     dx = ds = db = None
+    if wanted[0] and fit(g, scale):
+        dx = compiled.affine(g, scale, None)
+        wanted = (False, *wanted[1:])
+    g = channels.of(wide(g))
     if wanted[0]:
         dx = (g * channels.beside(wide(scale))).reshape(input.shape).astype(dtype, copy=False)
     if wanted[1]:

@@ -115,23 +115,44 @@ def _check_lengths(wanted: int, **held: Tensor | None) -> None:
             raise RuntimeError(f"{name} should contain {wanted} elements not {tensor.array.size}")
 
 
+class _Follower:
+    """What moves the running statistics towards a batch's mean and biased variance."""
+
+    __slots__ = ("held", "momentum")
+
+    def __init__(self, mean: Tensor, variance: Tensor, momentum: float) -> None:
+        self.held = (mean, variance)
+        self.momentum = momentum
+
+    def __call__(self, mean: Any, variance: Any, count: int) -> None:
+        """Move them."""
+        unbiased = variance * variance.dtype.type(count / max(count - 1, 1))
+        for held, now in zip(self.held, (mean, unbiased), strict=True):
+            array = held.array
+            now = now.astype(array.dtype, copy=False)
+            array += (now - array) * array.dtype.type(self.momentum)
+        self.moved()
+
+    def targets(self) -> tuple[Any, Any, float] | None:
+        """The arrays, for a kernel that moves them itself, and how far; None where it cannot."""
+        mean, variance = (held.array for held in self.held)
+        for array in (mean, variance):
+            if type(array) is not np.ndarray or not array.flags.c_contiguous:
+                return None
+        return mean, variance, self.momentum
+
+    def moved(self) -> None:
+        """Note that they were."""
+        for held in self.held:
+            mark_written(held)
+
+
 def _follower(
     running_mean: Tensor | None, running_var: Tensor | None, momentum: float
-) -> Callable[[Any, Any, int], None] | None:
-    """What moves the running statistics towards a batch's mean and biased variance."""
-    if running_mean is None and running_var is None:
+) -> _Follower | None:
+    if running_mean is None or running_var is None:
         return None
-
-    def follow(mean: Any, variance: Any, count: int) -> None:
-        unbiased = variance * variance.dtype.type(count / max(count - 1, 1))
-        for held, now in ((running_mean, mean), (running_var, unbiased)):
-            if held is not None:
-                array = held.array
-                now = now.astype(array.dtype, copy=False)
-                array += (now - array) * array.dtype.type(momentum)
-                mark_written(held)
-
-    return follow
+    return _Follower(running_mean, running_var, momentum)
 
 
 def batch_norm(
