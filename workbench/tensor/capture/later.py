@@ -19,6 +19,7 @@ from .emit import Emitter
 from .program import EXTERNAL, Program, split
 from .signature import rebuild
 from .storage import Plan
+from .traced import bare
 
 
 class StandIns:
@@ -41,9 +42,7 @@ class StandIns:
         return rebuild(tree, lambda t: self._of.get(id(t), t)) if self._of else tree
 
     def leave(self, tree: Any) -> Any:
-        """The result without them; its graph goes on to the real arguments."""
-        if not self._of:
-            return tree
+        """The result without them; its graph goes on to the real arguments, with real arrays."""
         found: list[Any] = []
 
         def take(t: Any) -> Any:
@@ -52,7 +51,7 @@ class StandIns:
 
         made = rebuild(tree, take)
         self._relink([t.edge for t in found if type(t.edge) is Node])
-        return made
+        return made if self._of else tree
 
     def _relink(self, stack: list[Node]) -> None:
         seen: set[int] = set()
@@ -65,6 +64,8 @@ class StandIns:
                 node.edges = tuple(
                     _edge(self._back[id(e)]) if id(e) in self._back else e for e in node.edges
                 )
+            if node.saved:
+                node.saved = bare(node.saved)
             stack += [edge for edge in node.edges if type(edge) is Node]
 
 
