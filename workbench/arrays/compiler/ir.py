@@ -187,13 +187,14 @@ class Function:
                  *, local: bool = False) -> None:  # fmt: skip
         self.name = name
         self.returns = returns
-        self.local = local
+        self.local = local  # known in its module only, and called rather than copied
         self.parameters = [tuple(p.rsplit(" ", 1)) for p in parameters.split(", ") if p]
         self.args = [Value(self, kind, f"%{word}") for kind, word in self.parameters]
         self._lines: list[str] = []
         self._places: list[str] = []
         self._count = 0
         self.declared: set[str] = set()
+        self.called: list[Function] = []  # functions that belong into the same module
 
     # -- values ------------------------------------------------------------------------------------
 
@@ -407,6 +408,12 @@ class Function:
         self.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
         self.line(f"call void @llvm.memset.p0.i64({target}, i8 0, {self.of('i64', size)}, i1 false)")
 
+    def prefetch(self, base: Value, index: Any = 0, kind: str = "float") -> None:
+        """Have the line of `index` elements behind `base` brought into the cache."""
+        self.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        place = self.at(base, index, kind)
+        self.line(f"call void @llvm.prefetch.p0({place}, i32 0, i32 3, i32 1)")
+
     # -- control -----------------------------------------------------------------------------------
 
     def label(self, name: str) -> str:
@@ -478,6 +485,8 @@ class Function:
     def call(self, function: Any, *operands: Value, returns: str = "void") -> Value | None:
         """Call another function: a Function of the same module, or an address (ptr)."""
         name = f"@{function.name}" if isinstance(function, Function) else function.name
+        if isinstance(function, Function) and function not in self.called:
+            self.called.append(function)
         kind = function.returns if isinstance(function, Function) else returns
         text = f"call {kind} {name}({', '.join(map(str, operands))})"
         if kind == "void":
@@ -496,8 +505,8 @@ class Function:
             f"{kind} {'noundef ' if kind == 'ptr' else ''}%{word}" for kind, word in self.parameters
         )
         last = "ret void" if self.returns == "void" else "unreachable"
-        kind = "define internal" if self.local else "define"
-        lines = [f"{kind} {self.returns} @{self.name}({head}) #0 {{", "entry:"]
+        kind, how = ("define internal", "noinline ") if self.local else ("define", "")
+        lines = [f"{kind} {self.returns} @{self.name}({head}) {how}#0 {{", "entry:"]
         return "\n".join([*lines, *self._places, *self._lines, f"  {last}", "}"]) + "\n"
 
 
@@ -507,7 +516,10 @@ def _short(kind: str) -> str:
 
 
 def module(functions: Sequence[Function]) -> str:
-    """The text of a module of these functions."""
+    """The text of a module of these functions and of those they call."""
+    functions = list(functions)
+    for fn in functions:
+        functions += [other for other in fn.called if other not in functions]
     declared = sorted(set().union(*(fn.declared for fn in functions)))
     parts = [fn.text() for fn in functions]
     return "\n".join([*declared, *parts, 'attributes #0 = { nounwind "frame-pointer"="none" }\n'])

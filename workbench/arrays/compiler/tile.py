@@ -47,3 +47,22 @@ def accumulate(
             spread = left(k, row)
             for place, value in zip(places, several, strict=True):
                 place.set(fn.fma(fn.of(value.kind, spread), value, place))
+
+
+def transpose(fn: Function, lines: list[Value]) -> list[Value]:
+    """The columns of a square of as many vectors as each has lanes, in registers.
+
+    Squares of 2, 4, 8 … exchange the corners off their diagonal.
+    """
+    n = len(lines)
+    made = list(lines)
+    step = 1
+    while step < n:
+        upper = [i if not i & step else n + i - step for i in range(n)]
+        lower = [i + step if not i & step else n + i for i in range(n)]
+        for i in range(n):
+            if not i & step:
+                a, b = made[i], made[i + step]
+                made[i], made[i + step] = fn.shuffle(a, b, upper), fn.shuffle(a, b, lower)
+        step *= 2
+    return made

@@ -1,0 +1,288 @@
+"""Products of matrices of float32 and float64: `out (+)= a @ b (+ bias)`.
+
+    product(x, weight.T, bias=bias)      # a linear layer: what is transposed is told by strides
+    product(g.T, x)                      # its weight's gradient
+    product(q, k.swapaxes(-1, -2))       # batches: up to two leading dimensions, broadcast
+    product(a, b, out=c, add=True)       # c += a @ b
+
+`product` takes any arrays and leaves to NumPy what it does not compute itself: other dtypes and
+orders in memory, single rows or columns, products so small that a call of the BLAS is over before
+a kernel has begun. `plan(a, b, …)` is None for those; for the others it is what computes a product
+of these shapes and strides, found once. Which way a product goes depends on shapes, strides and
+dtypes alone, and every number of `out` is one chain of fused multiply-adds over k in its order, in
+blocks of at most `DEEP`: the same bits for any number of threads, tile or order in memory.
+
+Inside another kernel, `Plan.inside` computes a product with pointers of its own: see there.
+
+How a product is computed is Goto & van de Geijn's ("Anatomy of high-performance matrix
+multiplication", 2008), with either factor in either part: packing costs as much as the factor it is
+done to is large, so the smaller one is packed, and a tile is transposed on its way out where that
+is the left one.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays import compiler
+from workbench.arrays.compiler import crew
+from workbench.arrays.compiler.kernel import real
+from workbench.arrays.compiler.llvm import host
+from workbench.arrays.scratch import room
+
+from . import gemm_kernels as kernels
+
+LEAST = 1 << 16  # multiply-adds: below it NumPy is quicker
+DEEP = 1024  # the longest chain of sums: a panel of `right` fits the second cache
+_ALONE = 1 << 18  # multiply-adds below which it is not worth calling the other threads
+_ITEM = 1 << 18  # multiply-adds of an item of work, about
+_ROOM = 1 << 20  # elements of a packed block of `right`, and of `left`: a few MB
+_DIRECT = 64  # so few rows read `right` where it lies, and so short a `left` is read where it lies
+_PLANS = 4096
+
+_plans: dict[Any, Plan | None] = {}
+
+
+def product(a: Any, b: Any, out: Any = None, *, bias: Any = None, add: bool = False) -> Any:
+    """`a @ b`, with `bias` (n) added to every row, in memory of its own or in `out`.
+
+    a: (…, m, k), b: (…, k, n), out: (…, m, n) that overlaps neither. With `add`, the product is
+    added to what `out` holds.
+    """
+    made = plan(a, b, out, bias)
+    if made is not None:
+        return made(a, b, out, bias, add)
+    if add:
+        out += np.matmul(a, b)
+    elif out is None:
+        out = np.matmul(a, b)
+    else:
+        np.matmul(a, b, out=out)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def plan(a: Any, b: Any, out: Any = None, bias: Any = None) -> Plan | None:
+    """What computes this product; None where NumPy does."""
+    if not compiler.available():
+        return None
+    key = (
+        a.shape, a.strides, b.shape, b.strides, a.dtype, b.dtype, bias is not None,
+        None if out is None else out.strides,
+    )  # fmt: skip
+    try:
+        return _plans[key]
+    except KeyError:
+        if len(_plans) >= _PLANS:
+            _plans.clear()
+        made = _plans[key] = _made(a, b, out, bias)
+        return made
+
+
+class _Factor:
+    """One factor: its strides, in elements, along m or n (`step`) and k."""
+
+    def __init__(self, size: int, depth: int, step: int, along: int) -> None:
+        if size == 1:
+            step = depth if along == 1 else 1
+        if depth == 1 and step != 1:
+            along = 1
+        self.size, self.step, self.along = size, step, along
+        self.suits = step == 1 or along == 1
+        self.deep = along == 1 and (step != 1 or depth == 1)  # k side by side
+
+
+def _made(a: Any, b: Any, out: Any, bias: Any) -> Plan | None:
+    kind = a.dtype
+    if kind.char not in "fd" or not kind.isnative or b.dtype != kind or a.ndim < 2 or b.ndim < 2:
+        return None
+    unit = kind.itemsize
+    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+    if b.shape[-2] != k or m < 2 or n < 2 or not k or m * n * k < LEAST:
+        return None
+    arrays = [a, b, *(() if out is None else (out,))]
+    if any(not x.flags.aligned or any(s % unit for s in x.strides) for x in arrays):
+        return None
+    if out is not None and (out.dtype != kind or out.strides[-1] != unit or out.shape[-1] != n):
+        return None
+    if bias is not None and (bias.dtype != kind or bias.shape != (n,) or bias.strides != (unit,)):
+        return None
+    lead = _leading(a, b, out, unit)
+    if lead is None:
+        return None
+    left = _Factor(m, k, a.strides[-2] // unit, a.strides[-1] // unit)
+    right = _Factor(n, k, b.strides[-1] // unit, b.strides[-2] // unit)
+    if not left.suits or not right.suits:
+        return None
+    step = n if out is None else out.strides[-2] // unit
+    return Plan(left, right, k, step, real(kind), kind, lead, bias is not None)
+
+
+def _leading(a: Any, b: Any, out: Any, unit: int) -> Any:
+    """(shape, [(size, of a, of b, of out)] for two loops) of the leading dimensions."""
+    shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    m, n = a.shape[-2], b.shape[-1]
+    if out is None:
+        steps, size = [], m * n
+        for extent in shape[::-1]:
+            steps.append(size)
+            size *= extent
+        of_out = tuple(steps[::-1])
+    elif out.shape[:-2] != shape:
+        return None
+    else:
+        of_out = tuple(s // unit for s in out.strides[:-2])
+
+    def strides(x: Any) -> list[int]:
+        held = [0] * (len(shape) + 2 - x.ndim)
+        for extent, stride in zip(x.shape[:-2], x.strides[:-2], strict=True):
+            held.append(0 if extent == 1 else stride // unit)
+        return held
+
+    loops: list[tuple[int, ...]] = []
+    for extent, *steps in zip(shape, strides(a), strides(b), of_out, strict=True):
+        if extent == 1:
+            continue
+        if loops and all(
+            was == now * extent for was, now in zip(loops[-1][1:], steps, strict=True)
+        ):
+            loops[-1] = (loops[-1][0] * extent, *steps)
+        else:
+            loops.append((extent, *steps))
+    if len(loops) > 2 or 0 in shape:
+        return None
+    return shape, [(1, 0, 0, 0)] * (2 - len(loops)) + loops
+
+
+def _tile(vectors: int) -> tuple[int, int, int]:
+    """(rows, wide, narrow) for a `right` of so many vectors."""
+    many = host().registers >= 32
+    if vectors == 1:
+        return (16 if many else 8), 1, 0
+    if vectors == 2:
+        return (12 if many else 4), 2, 0
+    return (8 if many else 4), 3, 0 if vectors % 3 == 0 else 2
+
+
+def _cost(left: _Factor, right: _Factor, depth: int, lanes: int, turned: bool) -> float:
+    """Cycles beside the multiply-adds proper, about."""
+    m, n = left.size, right.size
+    spent = m * depth * (-n % lanes) / (2 * lanes)
+    if right.deep:
+        spent += n * depth * 4 / lanes
+    elif m > _DIRECT or n % lanes:
+        spent += n * depth * 2 / lanes
+    if not left.deep and depth > _DIRECT:
+        spent += m * depth * 2 / lanes
+    return spent + (m * n * 8 / lanes if turned else 0)
+
+
+class Plan:
+    """How products of certain shapes and strides are computed."""
+
+    __slots__ = (
+        "depth", "entry", "fixed", "grain", "kind", "shape", "size", "swapped", "total",
+    )  # fmt: skip
+
+    def __init__(self, left: _Factor, right: _Factor, depth: int, out_step: int, name: str,
+                 kind: Any, lead: Any, with_bias: bool) -> None:  # fmt: skip
+        self.kind = kind
+        self.shape = (*lead[0], left.size, right.size)
+        lanes = host().lanes * 4 // kind.itemsize
+        self.swapped = _cost(right, left, depth, lanes, True) < _cost(
+            left, right, depth, lanes, False
+        )
+        if self.swapped:
+            left, right = right, left
+        m, n = left.size, right.size
+        vectors = -(-n // lanes)
+        rows, wide, narrow = _tile(vectors)
+        pack_right = right.deep or m > _DIRECT or n % lanes != 0
+        pack_left = not left.deep and depth > _DIRECT
+        k_block = -(-depth // -(-depth // DEEP))
+        n_block, m_block = n, m
+        if pack_right and n * k_block > _ROOM:
+            count = -(-n * k_block // _ROOM)
+            each = max(-(-vectors // count) // 3 * 3, 3)
+            while vectors % each == 1:
+                each += 3
+            n_block = min(each * lanes, n)
+        if narrow == 0 and wide == 3 and n_block < n and vectors % 3:
+            narrow = 2
+        if pack_left:
+            m_block = min(max(_ROOM // k_block // rows // 16, 1) * rows * 16, m)
+        work = m * n * depth
+        batch = lead[1][0][0] * lead[1][1][0]
+        shared = batch == 1 or work >= 1 << 24
+        panels = -(-n // (wide * lanes))
+        chunk = -(-_ITEM // (wide * lanes * k_block * rows)) * rows
+        while chunk > rows and panels * -(-m_block // chunk) < 8:
+            chunk = -(-chunk // (2 * rows)) * rows
+        chunk = min(chunk, -(-m_block // rows) * rows)
+        left_over = {m_block % rows, m % m_block % rows} - {0}
+        tail = min((t for t in (1, 2, 4, 8, 12, 16) if t >= max(left_over)), default=0) if (
+            left_over) else 0  # fmt: skip
+        tail = min(tail, rows)
+        shape = {"real": name, "lanes": lanes, "wide_by": wide, "narrow_by": narrow}
+        form = "packed" if pack_left else "rows" if left.deep else "columns"
+        bias_form = "" if not with_bias else "rows" if self.swapped else "columns"
+        compute = kernels.compute.of(
+            **shape, rows=rows, tail=tail, left_form=form, packed=pack_right,
+            bias_form=bias_form, turned=self.swapped,
+        ).entry  # fmt: skip
+        pack_r = kernels.pack_right.of(**shape, across=right.deep).entry \
+            if pack_right else 0  # fmt: skip
+        pack_l = kernels.pack_left.of(real=name, rows=rows).entry if pack_left else 0
+        right_room = -(-n_block // lanes) * lanes * k_block if pack_right else 0
+        right_room = -(-right_room // 16) * 16
+        group = rows * kernels.GROUPS
+        left_room = -(-m_block // group) * group * k_block if pack_left else 0
+        size = -(-(right_room + left_room) // 16) * 16
+        self.size = size * kind.itemsize
+        made = kernels.walk.of(
+            **shape, rows=rows, right_packed=pack_right, left_packed=pack_left, shared=shared
+        )
+        self.entry = made.entry
+        out_m, out_n = (1, out_step) if self.swapped else (out_step, 1)
+        order = (2, 1) if self.swapped else (1, 2)
+        outer, inner = lead[1]
+        alone = work < _ALONE
+        codes = "=QQQQ" + "q" * 28
+        self.fixed = struct.pack(
+            codes, crew.entries()[0], compute, pack_r, pack_l,
+            left.step if left.deep else left.along, left.step, left.along,
+            right.step if right.deep else right.along, right.along, right.step,
+            out_step, out_m, out_n, m, n, depth, m_block, n_block, k_block,
+            int(self.swapped), int(not self.swapped), chunk, int(alone), right_room, size,
+            inner[0], outer[order[0]], inner[order[0]], outer[order[1]], inner[order[1]],
+            outer[3], inner[3],
+        )  # fmt: skip
+        self.total = batch
+        few = shared or batch * work < _ALONE
+        self.grain = batch if few else max(1, _ITEM // work)
+
+    def __call__(self, a: Any, b: Any, out: Any, bias: Any, add: bool) -> Any:
+        """The product of arrays of the plan's shapes and strides."""
+        if out is None:
+            out = np.empty(self.shape, self.kind)
+        held = crew.crew()
+        if held.asleep.value:
+            held.wake()
+        if self.swapped:
+            a, b = b, a
+        space = room("products", self.size * held.threads)
+        held.run(
+            held.state, self.entry,
+            _pack(id(a), id(b), id(out), 0 if bias is None else id(bias), id(space), held.state,
+                  kernels.ADD if add else kernels.SET if bias is None else kernels.BIAS)
+            + self.fixed,
+            self.total, self.grain,
+        )  # fmt: skip
+        return out
+
+
+_pack = struct.Struct("=QQQQQQq").pack
