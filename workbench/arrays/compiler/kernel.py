@@ -13,7 +13,9 @@ a few hundredths of a second, and kept on disk. Arguments are addresses, whole n
 
 from __future__ import annotations
 
+import ctypes
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +29,30 @@ _CODES = {"ptr": "Q", "i64": "q", "double": "d"}
 _REALS = {"f": "float", "d": "double"}
 
 
-def address(array: np.ndarray) -> int:
-    """Where an array's memory begins."""
+_at = ctypes.c_void_p.from_address
+_HEAD = object.__basicsize__  # where NumPy's arrays hold the address of their memory
+
+
+def _slow_address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]  # type: ignore[no-any-return]
+
+
+def _quick_address(array: np.ndarray) -> int:
+    if type(array) is not np.ndarray:
+        return _slow_address(array)
+    return _at(id(array) + _HEAD).value  # type: ignore[return-value]
+
+
+def _is_quick() -> bool:
+    """Whether objects and arrays are laid out as in CPython, where the quick way is right."""
+    probes = [np.empty(n, np.uint8) for n in (1, 100, 1 << 20)]
+    return sys.implementation.name == "cpython" and all(
+        _at(id(probe) + _HEAD).value == _slow_address(probe) for probe in probes
+    )
+
+
+address = _quick_address if _is_quick() else _slow_address
+"""Where an array's memory begins (in a sixth of the time that NumPy takes to say so)."""
 
 
 def real(dtype: np.dtype) -> str:
