@@ -104,7 +104,8 @@ class Kernel:
 
     def __call__(self, total: int, grain: int, *arguments: Any, **settings: Any) -> None:
         """Compute `total` items, at least `grain` at a time on one thread."""
-        self.of(**settings)(total, grain, *arguments)
+        made = self._made.get(tuple(settings.values())) or self.of(**settings)
+        launch(made.entry, made.pack(*arguments), total, grain)
 
 
 def kernel(parameters: str) -> Callable[[Callable[..., None]], Kernel]:
