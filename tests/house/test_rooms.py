@@ -112,7 +112,7 @@ def test_thin_names_reach_no_further_than_the_engine(own):
 
 HEAVY = (
     "matplotlib", "IPython", "ipywidgets", "anywidget", "cupy", "jupyter_core", "jupyterlab",
-    "ipykernel", "traitlets", "scipy", "numba", "torch", "pandas",
+    "ipykernel", "traitlets", "scipy", "llvmlite", "torch", "pandas",
 )  # fmt: skip
 
 

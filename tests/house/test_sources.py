@@ -23,7 +23,6 @@ LONG = {
 # Calls that turn data into code, with the reason why they may.
 TRUSTED = {
     ("workbench/tensor/binding.py", "exec"): "functions generated from our own op declarations",
-    ("workbench/arrays/fast.py", "exec"): "kernels written out from names of our own",
     ("workbench/tensor/capture/emit.py", "exec"): "replays written out from recorded kernels",
     ("workbench/tensor/out.py", "exec"): "functions generated from our own signatures",
 }

@@ -15,7 +15,7 @@ EXTENSION = "workbench-ml"
 
 #: Distributions whose versions are told; the second group is optional.
 NEEDED = ("numpy", "anywidget", "ipywidgets")
-OPTIONAL = ("jupyterlab", "ipykernel", "matplotlib", "scipy", "numba", "threadpoolctl", "cupy")
+OPTIONAL = ("jupyterlab", "ipykernel", "matplotlib", "scipy", "llvmlite", "threadpoolctl", "cupy")
 
 
 def doctor(as_json: bool = False) -> int:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.arrays import array_device, fast, namespace
+from workbench.arrays import array_device, namespace
+from workbench.arrays.compiler import available, lines
 from workbench.arrays.parallel import each
 from workbench.tensor import Tensor, versions, wrap
 
@@ -202,16 +203,17 @@ class Layout:
 
     def _compiled(self, numbers: list[Any]) -> Any:
         """The kernel compiled for the group's settings, as (function, numbers); or None."""
-        if self.space is not np or self.complex or not fast.available():
+        if self.space is not np or self.complex or not available():
             return None
         group, optimizer = self.group, self.optimizer
         settings = tuple(value for key, value in group.items() if key not in _CHANGING)
         if self._stated is None or self._stated[0] != settings:
             self._stated = (settings, _stated(optimizer, group, len(self.flat), len(numbers)))
-        lines = self._stated[1]
-        if lines is None:
+        stated = self._stated[1]
+        if stated is None:
             return None
-        made = fast.compiled(lines, 2 + len(self.flat), len(numbers), self.real)
+        arrays = (lines.WHOLE,) * (2 + len(self.flat))
+        made = lines.compiled(stated, arrays, len(numbers), self.real)
         return None if made is None else (made, np.array(numbers, self.real))
 
     def _run(self, blocks: list[Block], grads: Sequence[Any] | None, numbers: list[Any]) -> None:
@@ -345,7 +347,7 @@ class Layout:
 
 def _stated(optimizer: Optimizer, group: dict[str, Any], slots: int, numbers: int) -> Any:
     """The lines of the optimizer's kernel under these settings; None if it has others."""
-    statement = fast.Statement()
+    statement = lines.Statement()
     try:
         optimizer.kernel(
             statement, group, statement.array(0), statement.array(1),

@@ -3,8 +3,8 @@
 Each reduces its argument to a short interval and takes a polynomial there, near the best of its
 degree: interpolated at Chebyshev's nodes with many digits (N. Brisebarre & S. Chevillard,
 "Efficient polynomial L∞-approximations", 2007, say how close that comes). Results are within 2.5
-units in the last place of float32 or float64 (erf within 5), the limits (0, ∞, nan, the smallest numbers) are
-those of the C library, and the bits are the same on every processor.
+units in the last place of float32 or float64 (erf within 5), the limits (0, ∞, nan, the smallest
+numbers) are those of the C library, and the bits are the same on every processor.
 
     y = exp(fn, x)        # x: a Value of floats, any number of lanes
 """

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import fast, parallel
+from workbench.arrays import parallel
+from workbench.arrays.compiler import available
 
-from .loops import compiled_or, parallel_work
+from .loops import compiled, parallel_work
 from .program import Instruction, Program, Value
 
 LARGE = 1 << 17  # bytes of a result from which on blocks pay
@@ -62,7 +63,11 @@ class Loop:
         return next(i for i, one in enumerate(self.instructions) if value in one.outs)
 
     def prepare(self, static: Callable[[Value], Any]) -> Callable[[], None]:
-        """The run as a function without arguments, every block's operands looked up beforehand.
+        """The run as a function without arguments: compiled, or by NumPy."""
+        return compiled(self, static) or self._by_numpy(static)
+
+    def _by_numpy(self, static: Callable[[Value], Any]) -> Callable[[], None]:
+        """Block by block, every block's operands looked up beforehand.
 
         Large runs go on several threads, a stretch of blocks each.
         """
@@ -92,10 +97,8 @@ class Loop:
                 function(*operands)
 
         if len(stretches) > 1:
-            by_numpy: Callable[[], None] = lambda: parallel.each(run, stretches, elements)  # noqa: E731
-        else:
-            by_numpy = lambda: run(stretches[0])  # noqa: E731
-        return by_numpy if rows else compiled_or(by_numpy, self, static)
+            return lambda: parallel.each(run, stretches, elements)
+        return lambda: run(stretches[0])
 
     def _scratch(self, step: int, rows: bool) -> dict[Value, Any]:
         """A block of memory for each inner result, handed on when its last reader is done."""
@@ -208,7 +211,7 @@ def _fusible(one: Instruction, given: Callable[[Value], bool]) -> tuple[int, ...
     if one.kind != "ufunc" or one.kwargs:
         return None
     (target,) = _result_of(one)
-    if not fast.available() and not _large(target.shape, LARGE):
+    if not available() and not _large(target.shape, LARGE):
         return None
     if not target.contiguous or not given(target):
         return None

@@ -1,48 +1,41 @@
-"""Fused loops as compiled kernels, where there are any: see `workbench.arrays.fast`."""
+"""Fused loops as compiled kernels, where there are any: see `workbench.arrays.compiler.lines`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from workbench.arrays import fast, parallel
+from workbench.arrays.compiler import available, lines
+from workbench.arrays.compiler.crew import launch
 
 from .program import Value
 
+_TRUTH = {"greater", "less", "greater_equal", "less_equal", "equal", "not_equal"}
 
-def compiled_or(
-    by_numpy: Callable[[], None], loop: Any, static: Callable[[Value], Any]
-) -> Callable[[], None]:
-    """`by_numpy` until (and unless) the loop's kernel is compiled; the same bits either way."""
-    stated = _stated(loop, static) if fast.available() else None
+
+def compiled(loop: Any, static: Callable[[Value], Any]) -> Callable[[], None] | None:
+    """The loop as one kernel; None where NumPy has to do it. The bits are the same either way."""
+    stated = _stated(loop, static) if available() else None
     if stated is None:
-        return by_numpy
-    lines, arrays, numbers = stated
-    dtype = arrays[0].dtype
-    work = parallel_work(arrays[0].size, len(lines))
-    shares = _shares(arrays, work)
-    vector = np.array([n[()] for n in numbers] or [0], dtype)
+        return None
+    statement, operands, arrays, numbers = stated
+    dtype = next(a.dtype for a, one in zip(arrays, operands, strict=True) if not one.mask)
+    kernel = lines.compiled(tuple(statement.lines), operands, len(numbers), dtype)
+    if kernel is None:
+        return None
+    values = np.array([n[()] for n in numbers] or [0], dtype)
     moving = [(i, n) for i, n in enumerate(numbers) if n.flags.writeable]  # not a constant
-    count = max(len(numbers), 1)
-    fast.compiled(lines, len(arrays), count, dtype)  # begin
-    kernel: Any = None
+    prepared = kernel.prepared(*arrays, values)
 
     def run() -> None:
-        nonlocal kernel
-        if kernel is None:
-            kernel = fast.compiled(lines, len(arrays), count, dtype)
-            if kernel is None:
-                by_numpy()
-                return
         for i, n in moving:
-            vector[i] = n[()]
-        if len(shares) == 1:
-            kernel(*shares[0], vector)
-        else:
-            parallel.each(lambda share, _: kernel(*share, vector), shares, work)
+            values[i] = n[()]
+        launch(*prepared)
 
+    run.arrays = arrays  # type: ignore[attr-defined]  # live as long as their addresses are used
     return run
 
 
@@ -51,38 +44,37 @@ def parallel_work(elements: int, kernels: int) -> int:
     return elements * max(1, kernels // 8)
 
 
-def _shares(arrays: list[Any], work: int) -> list[list[Any]]:
-    """The arrays cut for as many threads as are worth it."""
-    size = arrays[0].size
-    count = parallel.threads() if work >= parallel.LEAST else 1
-    step = -(-size // count)
-    return [[a[i : i + step] for a in arrays] for i in range(0, size, step)]
-
-
 def _stated(loop: Any, static: Callable[[Value], Any]) -> Any:
-    """The loop's lines, its arrays (flat) and its numbers; None where it does something else."""
-    statement = fast.Statement()
+    """The loop's lines, its arrays with what they are, and its numbers; None if it cannot be."""
+    statement = lines.Statement()
     symbols: dict[Value, Any] = {}
     roots: set[Value] = set()
     arrays: list[Any] = []
+    operands: list[lines.Operand] = []
     numbers: list[Any] = []
     targets = [v for one in loop.instructions for v in (*one.outs, *one.writes)]
     dtype = next((v.dtype for v in targets if v.dtype.char in "fd"), targets[0].dtype)
+    width = _width(loop)
 
     def symbol(value: Value) -> Any:
         if value in symbols:
             return symbols[value]
-        mask = value.dtype.kind == "b" and value in loop.inner
+        mask = value.dtype.kind == "b" and value.shape != ()
         if (value.dtype != dtype and not mask) or value.root in roots:
-            raise fast.Unstatable(str(value))  # another type, or memory under two names
+            raise lines.Unstatable(str(value))  # another type, or memory under two names
         roots.add(value.root)
         if value in loop.inner:
             made = statement.room()
-        elif value.shape == () and value.dtype == dtype:
+        elif value.shape == ():
             numbers.append(static(value))
             made = statement.number(len(numbers) - 1)
         else:
-            arrays.append(static(value).reshape(-1))
+            spread = spread_of(value.shape, loop.shape, width)
+            array = static(value)
+            if not array.flags.carray:
+                raise lines.Unstatable(str(value))
+            arrays.append(array.reshape(-1, width) if not spread and width else array.reshape(-1))
+            operands.append(lines.Operand(mask, spread))
             made = statement.array(len(arrays) - 1)
         symbols[value] = made
         return made
@@ -91,14 +83,53 @@ def _stated(loop: Any, static: Callable[[Value], Any]) -> Any:
         for one in loop.instructions:
             if not all(type(a) is Value for a in one.args):
                 return None
-            operands = [symbol(a) for a in one.args]
             (target,) = one.writes or one.outs
-            getattr(statement, one.function.__name__)(*operands, out=symbol(target))
-    except fast.Unstatable:
+            name = one.function.__name__
+            truth = all(a.dtype.kind == "b" for a in one.args)
+            if truth or (target.dtype.kind == "b") != (name in _TRUTH):
+                return None  # masks among themselves are other functions
+            given = [symbol(a) for a in one.args]
+            getattr(statement, name)(*given, out=symbol(target))
+    except lines.Unstatable:
         return None
-    if not arrays or not all(a.flags.carray for a in arrays):
+    if all(one.mask or one.spread for one in operands):
         return None
-    return tuple(statement.lines), arrays, numbers
+    return statement, tuple(operands), arrays, numbers
 
 
-__all__ = ["compiled_or", "parallel_work"]
+def _width(loop: Any) -> int:
+    """Elements of a row, where operands are broadcast along rows or columns; else 0."""
+    for one in loop.instructions:
+        for value in one.reads():
+            if value.shape not in (loop.shape, ()):
+                shape = value.shape
+                while shape and shape[0] == 1 and len(shape) > 1:
+                    shape = shape[1:]
+                if shape and shape[-1] != 1:
+                    return math.prod(shape)
+                trailing = 0
+                while trailing < len(value.shape) and value.shape[-1 - trailing] == 1:
+                    trailing += 1
+                return math.prod(loop.shape[len(loop.shape) - trailing :])
+    return 0
+
+
+def spread_of(shape: tuple[int, ...], whole: tuple[int, ...], width: int) -> str:
+    """How an operand meets rows of `width` elements; Unstatable where it does not."""
+    if shape == whole:
+        return ""
+    padded = (1,) * (len(whole) - len(shape)) + shape
+    size = math.prod(shape)
+    if width and size > 1:
+        tail = 0
+        while math.prod(whole[len(whole) - tail :]) < width:
+            tail += 1
+        lead = len(whole) - tail
+        if padded[lead:] == whole[lead:] and size == width:
+            return "row"
+        if padded[:lead] == whole[:lead] and size * width == math.prod(whole):
+            return "column"
+    raise lines.Unstatable(f"{shape} among {whole}")
+
+
+__all__ = ["compiled", "parallel_work"]

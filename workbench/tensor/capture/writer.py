@@ -136,7 +136,7 @@ class Writer:
         self.abandon("an array that is not a tensor's is written to")
 
     def product(self, function: Any, operands: Any) -> Any:
-        """A product of matrices by a function that takes `out` as its third argument."""
+        """A product of matrices by a function that takes `out` behind its operands."""
         if not self.live:
             return function(*bare(operands))
         result = function(*bare(operands))

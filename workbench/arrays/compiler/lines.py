@@ -1,0 +1,371 @@
+"""Elementwise kernels stated as lines, each a NumPy function of arrays, numbers and results.
+
+NumPy takes a pass over memory for each line; compiled, all lines are done on a few vectors of
+elements before the next are looked at, and the crew's threads share the arrays. Lines of functions
+whose results IEEE 754 fixes to the last bit give the bits that NumPy gives: nothing is rearranged.
+Other functions (`functions.py`) are lines of their own name, "fast_tanh", for which the caller must
+have no other way.
+
+    statement = Statement()
+    x, y = statement.array(0), statement.array(1)
+    statement.multiply(statement.add(x, y), statement.number(0), out=y)
+    kernel = compiled(tuple(statement.lines), (WHOLE, WHOLE), 1, np.dtype("float32"))
+    kernel(x, y, np.array([0.5], "float32"))          # y = (x + y) · 0.5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import available, functions
+from .crew import launch
+from .ir import Function, Value, module, size_of, vector
+from .kernel import Made, address, real
+from .llvm import address as entry_of
+from .llvm import host
+
+FUNCTIONS = {
+    "fast_exp": functions.exp, "fast_expm1": functions.expm1, "fast_log": functions.log,
+    "fast_log1p": functions.log1p, "fast_tanh": functions.tanh,
+    "fast_sigmoid": functions.sigmoid, "fast_erf": functions.erf,
+    "fast_normal_cdf": functions.normal_cdf,
+}  # fmt: skip
+_COST = 8  # of such a function, in lines of arithmetic
+
+
+def _maximum(fn: Function, a: Value, b: Value) -> Value:
+    return fn.select(_or(fn, a > b, a.compare("!=", a)), a, b)
+
+
+def _minimum(fn: Function, a: Value, b: Value) -> Value:
+    return fn.select(_or(fn, a < b, a.compare("!=", a)), a, b)
+
+
+def _or(fn: Function, a: Value, b: Value) -> Value:
+    return fn.make(a.kind, f"or {a}, {b.name}")
+
+
+_ARITHMETIC: dict[str, Callable[..., Value]] = {
+    "add": lambda fn, a, b: a + b, "subtract": lambda fn, a, b: a - b,
+    "multiply": lambda fn, a, b: a * b, "divide": lambda fn, a, b: a / b,
+    "true_divide": lambda fn, a, b: a / b, "negative": lambda fn, a: -a,
+    "positive": lambda fn, a: a, "square": lambda fn, a: a * a, "sqrt": Function.sqrt,
+    "absolute": Function.abs, "reciprocal": lambda fn, a: 1 / a, "copyto": lambda fn, to, a: a,
+    "maximum": _maximum, "minimum": _minimum, **FUNCTIONS,
+}  # fmt: skip
+_COMPARISONS = {
+    "greater": ">", "less": "<", "greater_equal": ">=", "less_equal": "<=", "equal": "==",
+    "not_equal": "!=",
+}  # fmt: skip
+KNOWN = frozenset(_ARITHMETIC) | frozenset(_COMPARISONS)
+
+MOST_LINES = 1024
+_MOST_VECTORS = 8
+_MOST_WRITTEN = 3000  # lines times vectors: beyond, compiling takes longer than a step may stall
+_MOST_COPIES = 2  # of functions that are not called but written out
+_LEAST = 150_000  # operations on elements from which on another thread helps (15 µs)
+_PIECE = 50_000  # what a thread takes at a time
+
+
+class Operand(NamedTuple):
+    """What an array is: of floats or a mask (bool), and how it meets the kernel's rows.
+
+    `spread`: "" an element for each of the result's, "row" one for each column, "column" one for
+    each row.
+    """
+
+    mask: bool = False
+    spread: str = ""
+
+
+WHOLE = Operand()
+
+
+class Ref(NamedTuple):
+    """An operand: "a" an array, "n" a number, "t" an intermediate result, by its place."""
+
+    kind: str
+    place: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}{self.place}"
+
+
+class Line(NamedTuple):
+    """`out = function(*operands)`."""
+
+    function: str
+    operands: tuple[Ref, ...]
+    out: Ref
+
+
+class Unstatable(Exception):
+    """A kernel that does something else than the functions known here."""
+
+
+class Statement:
+    """Stands for NumPy and writes down what a kernel calls: `statement.array(0)`, `.number(1)`."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self._count = 0
+
+    @staticmethod
+    def array(place: int) -> Any:
+        """What stands for an array."""
+        return _Symbol(Ref("a", place))
+
+    @staticmethod
+    def number(place: int) -> Any:
+        """What stands for a number."""
+        return _Symbol(Ref("n", place))
+
+    def room(self) -> Any:
+        """What stands for an array to write to that nobody reads afterwards."""
+        self._count += 1
+        return _Symbol(Ref("t", self._count))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in KNOWN:
+            raise Unstatable(name)
+
+        def call(*operands: Any, out: Any = None) -> Any:
+            target = self.room() if out is None else out
+            if name == "copyto":
+                target = operands[0]
+            if not all(type(x) is _Symbol for x in (*operands, target)):
+                raise Unstatable(name)
+            refs = tuple(x.ref for x in operands)
+            self.lines.append(Line(name, refs, target.ref))
+            return target
+
+        return call
+
+
+class _Symbol:
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: Ref) -> None:
+        self.ref = ref
+
+
+class Kernel:
+    """A compiled kernel: `kernel(*arrays, numbers)`.
+
+    Arrays are C-contiguous and of one shape but for what `spread` says; those that are written to
+    overlap no other. Numbers come as one array of the kernel's dtype.
+    """
+
+    def __init__(self, lines: tuple[Line, ...], arrays: tuple[Operand, ...], numbers: int,
+                 element: str) -> None:  # fmt: skip
+        self.arrays = arrays
+        self.rows = any(one.spread for one in arrays)
+        self.cost = len(arrays) + sum(
+            _COST if one.function in FUNCTIONS else 1 for one in lines
+        )  # fmt: skip
+        writer = _Writer(lines, arrays, numbers, element, self.rows)
+        self.group = writer.group
+        self.made = Made(entry_of(writer.text(), writer.name), "Q" * (len(arrays) + 1) + "qq")
+
+    def __call__(self, *operands: np.ndarray) -> None:
+        """Carry out the lines."""
+        launch(*self.prepared(*operands))
+
+    def prepared(self, *operands: np.ndarray) -> tuple[int, bytes, int, int]:
+        """What `launch` takes, for operands that stay where they are and are kept alive."""
+        whole = operands[0]
+        if self.rows:
+            whole = next(a for a, one in zip(operands, self.arrays, strict=False) if not one.spread)
+            width = whole.shape[-1]
+            rows = whole.size // width if width else 0
+            items, least = rows, width
+        else:
+            rows, width = 1, whole.size
+            items, least = -(-width // self.group), self.group
+        arguments = self.made.pack(*map(address, operands), rows, width)
+        work = whole.size * self.cost
+        grain = items if work < _LEAST else max(1, _PIECE // (least * self.cost))
+        return self.made.entry, arguments, items, grain
+
+
+class _Writer:
+    """Writes the kernel of some lines."""
+
+    def __init__(self, lines: tuple[Line, ...], arrays: tuple[Operand, ...], numbers: int,
+                 element: str, rows: bool) -> None:  # fmt: skip
+        self.lines, self.arrays, self.numbers, self.element = lines, arrays, numbers, element
+        self.rows = rows
+        self.name = "lines"
+        self.lanes = host().lanes * 4 // size_of(element)
+        room = (host().registers - numbers - 4) // max(1, _pressure(lines))
+        self.vectors = max(1, min(_MOST_VECTORS, room, _MOST_WRITTEN // len(lines)))
+        if len(arrays) * self.vectors > 64:
+            self.vectors = max(1, 64 // len(arrays))
+        self.group = self.vectors * self.lanes
+        self.called: dict[str, Function] = {}
+        if sum(line.function in FUNCTIONS for line in lines) > _MOST_COPIES:
+            for name in sorted({line.function for line in lines} & FUNCTIONS.keys()):
+                self.called[name] = self._function(name)
+
+    def _function(self, name: str) -> Function:
+        """A function of its own for all vectors of a group, which lie in memory."""
+        fn = Function(name, "ptr held", local=True)
+        kind = vector(self.lanes, self.element)
+        for i in range(self.vectors):
+            value = fn.load(kind, fn.args[0], i * self.lanes)
+            fn.store(FUNCTIONS[name](fn, value), fn.args[0], i * self.lanes)
+        return fn
+
+    def text(self) -> str:
+        """The module."""
+        fn = self.fn = Function(self.name, "ptr arguments, i64 begin, i64 end, i64 worker")
+        held, begin, end, _ = fn.args
+        count = len(self.arrays)
+        self.bases = [fn.load("ptr", fn.at(held, i, "i64")) for i in range(count)]
+        place = fn.load("ptr", fn.at(held, count, "i64"))
+        if self.called:
+            self.held = fn.room(self.element, self.group)
+        self.values = [fn.load(self.element, place, i) for i in range(self.numbers)]
+        self.width = fn.load("i64", fn.at(held, count + 2, "i64"))
+        if self.rows:
+            with fn.range(begin, end) as row:
+                self._stretch(fn.of("i64", 0), self.width, row)
+        else:
+            self._stretch(begin * self.group, fn.minimum(end * self.group, self.width), None)
+        return module([fn])
+
+    def _stretch(self, start: Value, stop: Value, row: Value | None) -> None:
+        """Elements `start` to `stop` of a row: groups of vectors, then single ones, the last in part."""
+        fn = self.fn
+        self.base = None if row is None else row * self.width
+        self.row = row
+        whole = start + (stop - start) // self.group * self.group
+        with fn.range(start, whole, self.group) as at:
+            self._lines([at + i * self.lanes if i else at for i in range(self.vectors)], None)
+        with fn.range(whole, stop, self.lanes) as at:
+            self._lines([at], fn.mask(self.lanes, stop - at))
+
+    def _lines(self, places: list[Value], mask: Value | None) -> None:
+        """All lines on the vectors at some places."""
+        known: dict[Ref, list[Value]] = {}
+        last = {line.out: i for i, line in enumerate(self.lines) if line.out.kind == "a"}
+        for i, line in enumerate(self.lines):
+            used = line.operands[1:] if line.function == "copyto" else line.operands
+            for ref in used:
+                if ref not in known:
+                    known[ref] = [self._read(ref, at, mask) for at in places]
+            columns = [known[ref] for ref in used]
+            if line.function in self.called:
+                made = self._call(self.called[line.function], columns[0])
+            else:
+                made = [self._do(line.function, list(each)) for each in zip(*columns, strict=True)]
+            known[line.out] = made
+            if last.get(line.out) == i:
+                for value, at in zip(made, places, strict=True):
+                    self._write(line.out, value, at, mask)
+
+    def _do(self, function: str, operands: list[Value]) -> Value:
+        fn = self.fn
+        if function == "copyto":
+            return operands[0]
+        floats = [self._float(x) for x in operands]
+        if function in _COMPARISONS:
+            return floats[0].compare(_COMPARISONS[function], floats[1])
+        return _ARITHMETIC[function](fn, *floats)
+
+    def _call(self, function: Function, values: list[Value]) -> list[Value]:
+        fn = self.fn
+        kind = vector(self.lanes, self.element)
+        for i, value in enumerate(values):
+            fn.store(self._float(value), self.held, i * self.lanes)
+        fn.call(function, self.held)
+        return [fn.load(kind, self.held, i * self.lanes) for i in range(len(values))]
+
+    def _float(self, value: Value) -> Value:
+        """Of numbers and masks, what they are as vectors of floats."""
+        if value.kind.endswith("i1>"):
+            return self._number(value)
+        return self.fn.of(vector(self.lanes, self.element), value)
+
+    def _number(self, mask: Value) -> Value:
+        """A mask as the numbers it counts as."""
+        kind = vector(self.lanes, self.element)
+        return self.fn.select(mask, self.fn.of(kind, 1), 0.0)
+
+    def _read(self, ref: Ref, at: Value, mask: Value | None) -> Value:
+        fn = self.fn
+        if ref.kind == "n":
+            return self.values[ref.place]
+        if ref.kind == "t":
+            raise Unstatable(f"{ref} is read before it is made")
+        operand = self.arrays[ref.place]
+        element = "i8" if operand.mask else self.element
+        place = self._place(operand, at)
+        base = self.bases[ref.place]
+        kind = vector(self.lanes, element)
+        if operand.spread == "column":
+            value = fn.of(kind, fn.load(element, base, place))
+        elif mask is None:
+            value = fn.load(kind, base, place)
+        else:
+            value = fn.load_some(kind, base, place, mask)
+        return value.compare("!=", 0) if operand.mask else value
+
+    def _write(self, ref: Ref, value: Value, at: Value, mask: Value | None) -> None:
+        fn = self.fn
+        operand = self.arrays[ref.place]
+        if operand.mask:
+            if not value.kind.endswith("i1>"):
+                raise Unstatable(f"{ref} holds truth values")
+            value = fn.make(vector(self.lanes, "i8"), f"zext {value} to <{self.lanes} x i8>")
+        else:
+            value = self._float(value)
+        place = self._place(operand, at)
+        if mask is None:
+            fn.store(value, self.bases[ref.place], place)
+        else:
+            fn.store_some(value, self.bases[ref.place], place, mask)
+
+    def _place(self, operand: Operand, at: Value) -> Value:
+        if operand.spread == "column":
+            assert self.row is not None
+            return self.row
+        return at if self.base is None or operand.spread else self.base + at
+
+
+def _pressure(lines: Sequence[Line]) -> int:
+    """How many values are in use at a time, at most."""
+    last: dict[Ref, int] = {}
+    for i, line in enumerate(lines):
+        for ref in line.operands:
+            last[ref] = i
+    live: set[Ref] = set()
+    most = 0
+    for i, line in enumerate(lines):
+        live.update(ref for ref in line.operands if ref.kind != "n")
+        extra = 3 if line.function in FUNCTIONS else 0
+        most = max(most, len(live) + extra)
+        live = {ref for ref in (*live, line.out) if last.get(ref, -1) > i}
+        most = max(most, len(live))
+    return most
+
+
+_kernels: dict[Any, Kernel | None] = {}
+
+
+def compiled(
+    lines: tuple[Line, ...], arrays: tuple[Operand, ...], numbers: int, dtype: np.dtype
+) -> Kernel | None:
+    """The kernel for arrays of `dtype` (float32 or float64); None where there can be none."""
+    if not available() or dtype.char not in "fd" or not 0 < len(lines) <= MOST_LINES:
+        return None
+    key = (lines, arrays, numbers, dtype.char)
+    if key not in _kernels:
+        try:
+            _kernels[key] = Kernel(lines, arrays, numbers, real(dtype))
+        except (Unstatable, TypeError):
+            _kernels[key] = None
+    return _kernels[key]
