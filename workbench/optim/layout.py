@@ -206,7 +206,10 @@ class Layout:
         if self.space is not np or self.complex or not available():
             return None
         group, optimizer = self.group, self.optimizer
-        settings = tuple(value for key, value in group.items() if key not in _CHANGING)
+        settings = (
+            len(numbers),  # some kernels take another way in the first steps
+            *(value for key, value in group.items() if key not in _CHANGING),
+        )
         if self._stated is None or self._stated[0] != settings:
             self._stated = (settings, _stated(optimizer, group, len(self.flat), len(numbers)))
         stated = self._stated[1]

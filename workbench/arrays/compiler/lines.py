@@ -238,7 +238,7 @@ class _Writer:
         return module([fn])
 
     def _stretch(self, start: Value, stop: Value, row: Value | None) -> None:
-        """Elements `start` to `stop` of a row: groups of vectors, then single ones, the last in part."""
+        """Elements `start` to `stop` of a row: by groups of vectors, then one by one."""
         fn = self.fn
         self.base = None if row is None else row * self.width
         self.row = row
