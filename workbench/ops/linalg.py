@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from .compiled import gemm
 from .declare import op
-from .rows import column_sums, over_rows
+from .rows import column_sums
 from .samples import Sample
 
 
@@ -143,28 +144,26 @@ def linear(xp, input, weight, bias=None, /):
             f"{_show(weight.shape[::-1])}): linear() got input of shape {tuple(input.shape)} and "
             f"wants (*, {weight.shape[-1]})"
         )
+    if bias is not None and xp is np and input.ndim == 2 == bias.ndim + 1 == weight.ndim:
+        return gemm.linear(input, weight.T, bias)
+    if bias is not None and xp is np and input.ndim > 2 and bias.ndim == 1 and weight.ndim == 2:
+        rows = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])
+        return gemm.linear(rows, weight.T, bias).reshape(*input.shape[:-1], weight.shape[0])
     out = _product(xp, input, weight.T)
-    if bias is not None and out.ndim == 2 == bias.ndim + 1:
-        if len(out) < 64:  # too few for `over_rows` to matter
-            xp.add(out, bias, out=out)
-        else:
-            over_rows(xp.add, out, bias, out)
-    elif bias is not None and out.ndim > 1 and bias.ndim == 1:
-        rows = out.reshape(math.prod(out.shape[:-1]), out.shape[-1])
-        over_rows(xp.add, rows, bias, rows)
-    elif bias is not None:
+    if bias is not None:
         out += bias
     return out
 
 
 def _product(xp, x, matrix):
     """x @ matrix, with the leading dimensions of `x` as rows of one product."""
-    if x.ndim < 3 or matrix.ndim != 2:
-        if xp is np and x.ndim == 2 == matrix.ndim and x.dtype.char in "fdFD":
-            return x.dot(matrix)  # the same product, reached in 0.6 µs less than by matmul
+    if x.ndim == 1 or matrix.ndim == 1:
         return xp.matmul(x, matrix)
+    product = gemm.matmul if xp is np else xp.matmul
+    if x.ndim == 2 or matrix.ndim != 2:
+        return product(x, matrix)
     rows = math.prod(x.shape[:-1])
-    out = xp.matmul(x.reshape(rows, x.shape[-1]), matrix)
+    out = product(x.reshape(rows, x.shape[-1]), matrix)
     return out.reshape(*x.shape[:-1], matrix.shape[-1])
 
 

@@ -308,8 +308,8 @@ def walk(fn: Function, left: Value, right: Value, out: Value, bias: Value, room:
          bias_n: Value, chunk: Value, alone: Value, right_room: Value, room_size: Value,
          inner: Value, left_outer: Value, left_inner: Value, right_outer: Value,
          right_inner: Value, out_outer: Value, out_inner: Value, begin: Value, end: Value,
-         worker: Value, *, real: str, lanes: int, rows: int, wide_by: int, narrow_by: int, right_packed: bool, left_packed: bool,
-         shared: bool) -> None:  # fmt: skip
+         worker: Value, *, real: str, lanes: int, rows: int, wide_by: int, narrow_by: int,
+         right_packed: bool, left_packed: bool, shared: bool) -> None:  # fmt: skip
     """Items: products of a batch, block by block.
 
     Arrays are told by NumPy's objects, whose memory is looked up here. With `shared` every product
