@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .compiled import pool as compiled
 from .declare import op
 from .pool_sides import lowest, pick_winners, reduce_side, spread_winners, winners
 from .pool_winners import fast_way
@@ -43,6 +44,11 @@ def stages(xp, x, sides, values=False):
 
 def _pool(xp, name, dims, input, *settings):
     w = windows(name, dims, input.shape, *settings)
+    way = compiled.ready("max", input, w) if type(input) is np.ndarray else None
+    if way is not None:
+        out = np.empty(w.out_shape, input.dtype)
+        way.pool(planes(input, dims), out)
+        return out
     out = maxima(xp, planes(input, dims), w.sides)
     if all(side.exact and side.kernel == 1 for side in w.sides):
         out = out.copy()
@@ -54,6 +60,11 @@ def _unpool(xp, name, dims, g, source, top, *settings):
     w = windows(name, dims, source.shape, *settings)
     x, values = planes(source, dims), planes(xp.ascontiguousarray(g), dims)
     out = xp.empty(x.shape, g.dtype)
+    same = type(source) is np.ndarray and g.dtype == source.dtype
+    compiled_way = compiled.ready("max", source, w) if same else None
+    if compiled_way is not None:
+        compiled_way.unpool(values, x, out)
+        return out.reshape(source.shape)
     if xp is np:
         best = planes(top, dims)
         way = fast_way(values, x, best, w.sides)
