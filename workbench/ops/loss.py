@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from .compiled import softmax as compiled
+from .compiled.lines import fit
 from .declare import op, shape_setting
 from .rows import against_column, row_sums, wide
 from .samples import Sample
@@ -211,8 +213,16 @@ def _cross_samples(make):
     oracle=_cross_oracle,
 )
 def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="mean"):
-    """Cross-entropy of logits (N, C, ...) and classes (N, ...), softmax included, in one pass."""
+    """Cross-entropy of logits (N, C, ...) and classes (N, ...), softmax included, in one pass.
+
+    `powers`: the exponentials, each row perhaps scaled; or the rows' maxima and what their sums
+    are divided by (N, 1, 2).
+    """
     check_reduction(reduction)
+    if _rows_fit(input, target):
+        found = compiled.cross_entropy(input, target, ignore_index, reduction)
+        if found is not None:
+            return found
     target, counted = class_targets("cross_entropy", input, target, ignore_index)
     x = wide(input)
     if x.ndim == 2 and x.size:
@@ -232,6 +242,17 @@ def softmax_cross_entropy(xp, input, target, /, ignore_index=-100, reduction="me
             with np.errstate(invalid="ignore"):
                 losses = losses / count.astype(losses.dtype)
     return losses.astype(input.dtype, copy=False), powers
+
+
+def _rows_fit(input, target):
+    """Whether compiled kernels take these logits and labels."""
+    return (
+        input.ndim == 2
+        and type(target) is np.ndarray
+        and target.dtype == np.int64
+        and target.shape == input.shape[:1]
+        and fit(input)
+    )
 
 
 def _row_losses(xp, x, target):
@@ -264,12 +285,17 @@ def _cross_rule(F, g, input, target, powers, ignore_index, reduction):
         return F.softmax(input, where) * F.unsqueeze(scale, where) + F.nll_backward(
             g, target, None, tuple(input.shape), ignore_index, reduction
         )
-    xp = F.xp
+    xp, dtype = F.xp, input.dtype
+    if dtype.itemsize < 4:  # what was saved may have been rounded
+        g, input = wide(g), wide(input)
+        powers = softmax_cross_entropy.forward(xp, input, target, ignore_index, "none")[1]
+    if powers.ndim == 3 and input.ndim == 2:
+        if _rows_fit(input, target) and fit(input, g, powers):
+            out = compiled.cross_entropy_backward(g, input, target, powers, ignore_index, reduction)
+            return out.astype(dtype, copy=False)
+        powers = xp.exp(input - powers[:, :, 0])
     target, counted = class_targets("cross_entropy", input, target, ignore_index)
-    scale, half = g, input.dtype.itemsize < 4
-    if half:  # what was saved may have been rounded
-        scale = wide(g)
-        powers = softmax_cross_entropy.forward(xp, wide(input), target, ignore_index, "none")[1]
+    scale = g
     if reduction == "mean":
         if counted is None:
             scale = scale * scale.dtype.type(1 / max(target.size, 1))
@@ -284,7 +310,7 @@ def _cross_rule(F, g, input, target, powers, ignore_index, reduction):
         scale = xp.broadcast_to(scale, target.shape)
         out = powers * xp.expand_dims(scale / powers.sum(axis=where), where)
         out -= _put(xp, input.shape, out.dtype, target, scale)
-    return out.astype(input.dtype, copy=False)
+    return out.astype(dtype, copy=False)
 
 
 @op(

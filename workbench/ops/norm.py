@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from .compiled import norm as compiled
+from .compiled.lines import fit
 from .declare import op
 from .rows import against_column, column_dots, column_sums, over_rows, row_dots, row_means, wide
 from .samples import Sample
@@ -69,7 +71,7 @@ def _layer_oracle(torch, input, weight, bias, shape, eps=1e-5):
     function=False,
     method=False,
     dtype="same",
-    aux=("normal", "scale"),
+    aux=("mean", "scale"),
     samples=_layer_samples,
     errors=_layer_errors,
     oracle=_layer_oracle,
@@ -84,19 +86,21 @@ def native_layer_norm(xp, input, weight=None, bias=None, /, normalized_shape=(),
     ranks = _ranks(input, shape)
     x = wide(input)
     if not input.size:
-        return input.copy(), x.copy(), xp.ones(ranks, x.dtype)
+        return input.copy(), xp.zeros(ranks, x.dtype), xp.ones(ranks, x.dtype)
+    if fit(input, weight, bias):
+        out, mean, scale = compiled.rows(input, weight, bias, width, eps, True)
+        return out, mean.reshape(ranks), scale.reshape(ranks)
     x = x.reshape(-1, width)
-    normal = against_column(xp.subtract, x, row_means(x))
-    scale = 1 / xp.sqrt(row_dots(normal, normal) / width + x.dtype.type(eps))
-    normal *= scale[:, None]
-    out = normal
+    mean = row_means(x)
+    out = against_column(xp.subtract, x, mean)
+    scale = 1 / xp.sqrt(row_dots(out, out) / width + x.dtype.type(eps))
+    out *= scale[:, None]
     if weight is not None:
-        out = over_rows(xp.multiply, normal, wide(weight).reshape(-1))
+        over_rows(xp.multiply, out, wide(weight).reshape(-1), out)
     if bias is not None:
-        flat = wide(bias).reshape(-1)
-        out = over_rows(xp.add, out, flat, None if out is normal else out)
-    out = out.reshape(input.shape).astype(input.dtype, copy=out is normal)
-    return out, normal.reshape(input.shape), scale.reshape(ranks)
+        over_rows(xp.add, out, wide(bias).reshape(-1), out)
+    out = out.reshape(input.shape).astype(input.dtype, copy=False)
+    return out, mean.reshape(ranks), scale.reshape(ranks)
 
 
 def _through(F, g, normal, scale, dims):
@@ -105,7 +109,7 @@ def _through(F, g, normal, scale, dims):
 
 
 @native_layer_norm.vjp_together("input", "weight", "bias")
-def _layer_rule(F, g, input, weight, normal, scale, bias_shape, normalized_shape, eps, wanted):
+def _layer_rule(F, g, input, weight, mean, scale, bias_shape, normalized_shape, eps, wanted):
     dims = tuple(range(-len(normalized_shape), 0))
     if F.taped:
         centred = input - F.mean(input, dims, True)
@@ -123,19 +127,30 @@ def _layer_rule(F, g, input, weight, normal, scale, bias_shape, normalized_shape
             for shape in (g.shape, None if weight is None else weight.shape, bias_shape)
         )
     xp, dtype = F.xp, g.dtype
+    if fit(g, input, weight, mean, scale):
+        along = (weight is not None and wanted[1]) or (bias_shape is not None and wanted[2])
+        dx, dw, db = compiled.rows_backward(g, input, weight, mean, scale, width, wanted[0], along)
+        return (
+            dx,
+            None if weight is None or dw is None else dw.reshape(weight.shape),
+            None if bias_shape is None or db is None else db.reshape(bias_shape),
+        )
     if dtype.itemsize < 4:  # what was saved may have been rounded
-        _, normal, scale = native_layer_norm.forward(
+        _, mean, scale = native_layer_norm.forward(
             xp, wide(input), None, None, normalized_shape, eps
         )
-    normal, scale = normal.reshape(-1, width), scale.reshape(-1, 1)
-    g = wide(g).reshape(-1, width)
-    dx = dw = db = None
+    g, scale = wide(g).reshape(-1, width), scale.reshape(-1)
+    dx = dw = db = normal = None
+    if wanted[0] or (weight is not None and wanted[1]):
+        x = wide(input).reshape(-1, width)
+        normal = against_column(xp.subtract, x, mean.reshape(-1))
+        normal *= scale[:, None]
     if wanted[0]:
         gw = g if weight is None else over_rows(xp.multiply, g, wide(weight).reshape(-1))
         dx = against_column(xp.multiply, normal, row_dots(gw, normal) / gw.dtype.type(width))
         xp.subtract(gw, dx, out=dx)
         dx = against_column(xp.subtract, dx, row_means(gw))
-        dx *= scale
+        dx *= scale[:, None]
         dx = dx.reshape(input.shape).astype(dtype, copy=False)
     if weight is not None and wanted[1]:
         dw = column_dots(g, normal).reshape(weight.shape).astype(dtype, copy=False)
@@ -186,6 +201,10 @@ def native_rms_norm(xp, input, weight=None, /, normalized_shape=(), eps=None):
     ranks = _ranks(input, shape)
     if not input.size:
         return input.copy(), xp.ones(ranks, x.dtype)
+    if fit(input, weight):
+        step = _step(input) if eps is None else eps
+        out, _, scale = compiled.rows(input, weight, None, width, step, False)
+        return out, scale.reshape(ranks)
     x = x.reshape(-1, width)
     step = x.dtype.type(np.finfo(x.dtype).eps if eps is None else eps)
     scale = 1 / xp.sqrt(row_dots(x, x) / width + step)
@@ -211,6 +230,10 @@ def _rms_rule(F, g, input, weight, scale, normalized_shape, eps, wanted):
     if not g.size:
         return g, None if weight is None else F.xp.zeros(weight.shape, g.dtype)
     xp, dtype = F.xp, g.dtype
+    if fit(g, input, weight, scale):
+        along = weight is not None and wanted[1]
+        dx, dw, _ = compiled.rows_backward(g, input, weight, None, scale, width, wanted[0], along)
+        return dx, None if dw is None else dw.reshape(weight.shape)
     if dtype.itemsize < 4:
         _, scale = native_rms_norm.forward(xp, wide(input), None, normalized_shape, eps)
     scale = scale.reshape(-1, 1)

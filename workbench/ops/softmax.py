@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .compiled import softmax as compiled
+from .compiled.lines import fit
 from .declare import op
 from .reduce import axis
 from .rows import against_column, row_dots, row_sums, wide
@@ -54,6 +56,8 @@ def softmax(xp, input, /, dim):
         xp.exp(out, out=out)
         out /= out.sum(axis=where, keepdims=True)
         return out.astype(input.dtype, copy=False)
+    if fit(input):
+        return compiled.softmax(input, False)
     out, sums, _ = exponentials(xp, wide(input).reshape(-1, input.shape[-1]))
     out *= (1 / sums)[:, None]
     return out.reshape(input.shape).astype(input.dtype, copy=False)
@@ -65,6 +69,8 @@ def _softmax_rule(F, g, out, dim):
     if F.taped or dim % len(out.shape) != len(out.shape) - 1 or not g.size:
         gy = g * out
         return gy - out * F.sum(gy, dim, True)
+    if fit(g, out):
+        return compiled.softmax_backward(g, out, False)
     y, gy = wide(out).reshape(-1, out.shape[-1]), wide(g).reshape(-1, out.shape[-1])
     dx = against_column(F.xp.subtract, gy, row_dots(gy, y))
     dx *= y
@@ -74,37 +80,40 @@ def _softmax_rule(F, g, out, dim):
 softmax.vjp(input=_softmax_rule)
 
 
-@op(errors=bad_dim, accepts="f", aux=("powers",), samples=_samples)
+@op(errors=bad_dim, accepts="f", samples=_samples)
 def log_softmax(xp, input, /, dim):
     """log(softmax(x)) along `dim`, without overflow."""
     where = axis(dim, input.ndim)
     if input.size == 0:
-        return input.copy(), input.copy()
+        return input.copy()
     if input.ndim == 0:
-        return (xp.zeros_like(input) if input == input else input.copy()), xp.ones_like(input)
+        return xp.zeros_like(input) if input == input else input.copy()
+    if where == input.ndim - 1 and fit(input):
+        return compiled.softmax(input, True)
     x = wide(input)
     if where != input.ndim - 1:
         out = x - x.max(axis=where, keepdims=True)
-        powers = xp.exp(out)
-        out -= xp.log(powers.sum(axis=where, keepdims=True))
-        return out.astype(input.dtype, copy=False), powers
+        out -= xp.log(xp.exp(out).sum(axis=where, keepdims=True))
+        return out.astype(input.dtype, copy=False)
     x = x.reshape(-1, input.shape[-1])
     # numbers that are not small lose digits against a sum that is not the largest's own
-    powers, sums, top = exponentials(xp, x, 8.0)
+    _, sums, top = exponentials(xp, x, 8.0)
     if top is not None:
         x = against_column(xp.subtract, x, top)
     out = against_column(xp.subtract, x, xp.log(sums))
-    return out.reshape(input.shape).astype(input.dtype, copy=False), powers.reshape(input.shape)
+    return out.reshape(input.shape).astype(input.dtype, copy=False)
 
 
-def _log_softmax_rule(F, g, out, powers, dim):
+def _log_softmax_rule(F, g, out, dim):
     if not out.shape:
         return g * 0
     last = dim % len(out.shape) == len(out.shape) - 1
     if F.taped or not last or not g.size or out.dtype.itemsize < 4:
         return g - F.exp(out) * F.sum(g, dim, True)
-    rows, gy = powers.reshape(-1, out.shape[-1]), g.reshape(-1, out.shape[-1])
-    dx = against_column(F.xp.multiply, rows, row_sums(gy) / row_sums(rows))
+    if fit(g, out):
+        return compiled.softmax_backward(g, out, True)
+    rows, gy = F.xp.exp(out).reshape(-1, out.shape[-1]), g.reshape(-1, out.shape[-1])
+    dx = against_column(F.xp.multiply, rows, row_sums(gy))
     F.xp.subtract(gy, dx, out=dx)
     return dx.reshape(out.shape)
 

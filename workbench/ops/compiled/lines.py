@@ -40,8 +40,10 @@ def fit(*arrays: Any) -> bool:
     char = arrays[0].dtype.char
     if char not in "fd" or not available():
         return False
-    return all(a is None or (type(a) is np.ndarray and a.dtype.char == char and a.size)
-               for a in arrays)  # fmt: skip
+    for a in arrays:
+        if a is not None and (type(a) is not np.ndarray or a.dtype.char != char or not a.size):
+            return False
+    return True
 
 
 def compact(array: np.ndarray) -> np.ndarray:

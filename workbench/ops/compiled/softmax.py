@@ -1,0 +1,260 @@
+"""Softmax of rows, its logarithm and the cross-entropy of logits as compiled kernels.
+
+Each row's maximum is subtracted before the exponentials are taken. The cross-entropy keeps two
+numbers a row for its gradient, the maximum and one over the sum, not the exponentials.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from workbench.arrays.compiler.functions import exp, log
+from workbench.arrays.compiler.ir import Function, Value
+from workbench.arrays.compiler.kernel import address, kernel
+from workbench.arrays.compiler.kernel import real as real_of
+from workbench.arrays.scratch import scratch
+
+from .lines import Sum, compact, grain, kept, read, vec, walk, write
+
+_COST = 4  # of an exponential, in the elements that `grain` counts
+
+
+def _top(fn: Function, real: str, source: Value, width: Value) -> Value:
+    """The row's largest number; nan is passed over."""
+    kind = vec(real)
+    parts = [fn.variable(kind, -math.inf) for _ in range(4)]
+
+    def put(i, mask, u):
+        if mask is None:
+            value = fn.load(kind, source, i)
+        else:
+            value = fn.load_some(kind, source, i, mask, -math.inf)
+        parts[u].set(fn.maximum(value, parts[u]))
+
+    walk(fn, width, real, put)
+    a, b, c, d = (part.get() for part in parts)
+    return fn.largest(fn.maximum(fn.maximum(a, b), fn.maximum(c, d)))
+
+
+def _powers(
+    fn: Function, real: str, source: Value, width: Value, top: Value, target: Value | None
+) -> Value:
+    """The sum of exp(x - top) over a row; the powers are written to `target`."""
+    spread, total = fn.of(vec(real), top), Sum(fn, real)
+
+    def put(i, mask, u):
+        power = exp(fn, kept(fn, read(fn, real, source, i, mask) - spread, mask))
+        if target is not None:
+            write(fn, power, target, i, mask)
+        total.add(u, kept(fn, power, mask))
+
+    walk(fn, width, real, put)
+    return total.total()
+
+
+@kernel("ptr x, ptr out, i64 width")
+def _softmax(fn, x, out, width, begin, end, worker, *, real, logarithm):
+    """Rows `begin` to `end`."""
+    kind = vec(real)
+    with fn.range(begin, end) as row:
+        source, target = (fn.at(base, row * width, real) for base in (x, out))
+        top = _top(fn, real, source, width)
+        total = _powers(fn, real, source, width, top, None if logarithm else target)
+        if logarithm:
+            high, less = fn.of(kind, top), fn.of(kind, log(fn, total))
+
+            def put(i, mask, u):
+                write(fn, read(fn, real, source, i, mask) - high - less, target, i, mask)
+        else:
+            by = fn.of(kind, fn.of(real, 1) / total)
+
+            def put(i, mask, u):
+                write(fn, read(fn, real, target, i, mask) * by, target, i, mask)
+
+        walk(fn, width, real, put)
+
+
+@kernel("ptr g, ptr out, ptr dx, i64 width")
+def _softmax_backward(fn, g, out, dx, width, begin, end, worker, *, real, logarithm):
+    """Gradients of rows: y · (g - Σ g y), or g - exp(y) · Σ g of the logarithm."""
+    kind = vec(real)
+    with fn.range(begin, end) as row:
+        above, made, target = (fn.at(base, row * width, real) for base in (g, out, dx))
+        total = Sum(fn, real)
+
+        def gather(i, mask, u):
+            slope = read(fn, real, above, i, mask)
+            if logarithm:
+                total.add(u, slope)
+            else:
+                total.add_product(u, slope, read(fn, real, made, i, mask))
+
+        walk(fn, width, real, gather)
+        along = fn.of(kind, total.total())
+
+        def put(i, mask, u):
+            slope, y = (read(fn, real, base, i, mask) for base in (above, made))
+            result = slope - exp(fn, y) * along if logarithm else (slope - along) * y
+            write(fn, result, target, i, mask)
+
+        walk(fn, width, real, put)
+
+
+@kernel("ptr x, ptr labels, ptr losses, ptr parts, ptr bad, i64 classes, i64 ignored")
+def _entropy(fn, x, labels, losses, parts, bad, classes, ignored, begin, end, worker, *, real):
+    """Losses of rows; `parts` takes each row's maximum and one over its sum.
+
+    `bad` becomes 1 where a label is no class.
+    """
+    with fn.range(begin, end) as row:
+        source = fn.at(x, row * classes, real)
+        top = _top(fn, real, source, classes)
+        total = _powers(fn, real, source, classes, top, None)
+        fn.store(top, parts, row * 2)
+        fn.store(fn.of(real, 1) / total, parts, row * 2 + 1)
+        label = fn.load("i64", labels, row)
+        loss = fn.variable(real, 0)
+        with fn.when(label.compare("!=", ignored)):
+            inside = fn.make("i1", f"icmp ult {label}, {classes.name}")
+            with fn.either(inside) as otherwise:
+                loss.set(log(fn, total) - (fn.load(real, source, label) - top))
+                otherwise()
+                fn.store(fn.of("i64", 1), bad)
+        fn.store(loss.get(), losses, row)
+
+
+@kernel("ptr losses, ptr labels, ptr out, i64 rows, i64 ignored")
+def _reduce(fn, losses, labels, out, rows, ignored, begin, end, worker, *, real, mean):
+    """The sum or mean of the losses that count."""
+    total = fn.variable("double", 0)
+    with fn.range(0, rows, 512) as start:
+        near = Sum(fn, real)
+        length = fn.minimum(rows - start, fn.of("i64", 512))
+        place = fn.at(losses, start, real)
+        walk(fn, length, real, lambda i, mask, u: near.add(u, read(fn, real, place, i, mask)))
+        total.set(total.get() + fn.convert(near.total(), "double"))
+    result = total.get()
+    if mean:
+        result = result / fn.convert(_counted(fn, labels, rows, ignored), "double")
+    fn.store(fn.convert(result, real), out)
+
+
+def _counted(fn: Function, labels: Value, rows: Value, ignored: Value) -> Value:
+    """How many labels count."""
+    count = fn.variable("i64", 0)
+    with fn.range(0, rows) as row:
+        differs = fn.load("i64", labels, row).compare("!=", ignored)
+        count.set(count.get() + fn.convert(differs, "i64"))
+    return count.get()
+
+
+@kernel("ptr g, ptr labels, ptr out, i64 rows, i64 ignored")
+def _share(fn, g, labels, out, rows, ignored, begin, end, worker, *, real):
+    """The part of the mean's gradient that each loss gets."""
+    count = fn.maximum(_counted(fn, labels, rows, ignored), 1)
+    fn.store(fn.load(real, g) / fn.convert(count, real), out)
+
+
+@kernel("ptr g, ptr x, ptr labels, ptr parts, ptr dx, i64 classes, i64 ignored, i64 step")
+def _entropy_backward(
+    fn, g, x, labels, parts, dx, classes, ignored, step, begin, end, worker, *, real
+):  # fmt: skip
+    """Gradients of rows of logits: g · (softmax - 1 at the label); `step` 0 spreads one g."""
+    kind = vec(real)
+    with fn.range(begin, end) as row:
+        source, target = (fn.at(base, row * classes, real) for base in (x, dx))
+        label = fn.load("i64", labels, row)
+        with fn.either(label.compare("==", ignored)) as otherwise:
+            nothing = fn.of(kind, 0)
+            walk(fn, classes, real, lambda i, mask, u: write(fn, nothing, target, i, mask))
+            otherwise()
+            slope = fn.load(real, g, row * step)
+            top = fn.of(kind, fn.load(real, parts, row * 2))
+            by = fn.of(kind, fn.load(real, parts, row * 2 + 1) * slope)
+
+            def put(i, mask, u):
+                power = exp(fn, read(fn, real, source, i, mask) - top)
+                write(fn, power * by, target, i, mask)
+
+            walk(fn, classes, real, put)
+            fn.store(fn.load(real, target, label) - slope, target, label)
+
+
+# -- what the ops call -----------------------------------------------------------------------------
+
+
+def softmax(x: np.ndarray, logarithm: bool) -> np.ndarray:
+    """Softmax over the last dimension, or its logarithm."""
+    x = compact(x)
+    width = x.shape[-1]
+    rows, out = x.size // width, np.empty_like(x)
+    _softmax(
+        rows, grain(rows, x.size * _COST), address(x), address(out), width,
+        real=real_of(x.dtype), logarithm=logarithm,
+    )  # fmt: skip
+    return out
+
+
+def softmax_backward(g: np.ndarray, out: np.ndarray, logarithm: bool) -> np.ndarray:
+    """The gradient of the input of what gave `out`."""
+    g, out = compact(g), compact(out)
+    width = out.shape[-1]
+    rows, dx = out.size // width, np.empty_like(out)
+    cost = _COST if logarithm else 1
+    _softmax_backward(
+        rows, grain(rows, out.size * cost), address(g), address(out), address(dx), width,
+        real=real_of(out.dtype), logarithm=logarithm,
+    )  # fmt: skip
+    return dx
+
+
+def cross_entropy(
+    x: np.ndarray, labels: np.ndarray, ignored: int, reduction: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The loss and what its gradient needs (N, 1, 2); None where a label is no class."""
+    x, labels = compact(x), compact(labels)
+    n, classes = x.shape
+    real = real_of(x.dtype)
+    kept, bad = np.empty((n, 1, 2), x.dtype), scratch("labels", (1,), np.int64)
+    bad[0] = 0
+    each = reduction == "none"
+    losses = np.empty(n, x.dtype) if each else scratch("losses", (n,), x.dtype)
+    at, where = address(losses), address(labels)
+    _entropy(
+        n, grain(n, x.size * _COST), address(x), where, at, address(kept), address(bad), classes,
+        ignored, real=real,
+    )  # fmt: skip
+    if bad[0]:
+        return None
+    if each:
+        return losses, kept
+    out = np.empty((), x.dtype)
+    _reduce(1, 1, at, where, address(out), n, ignored, real=real, mean=reduction == "mean")
+    return out, kept
+
+
+def cross_entropy_backward(
+    g: np.ndarray,
+    x: np.ndarray,
+    labels: np.ndarray,
+    kept: np.ndarray,
+    ignored: int,
+    reduction: str,
+) -> Any:
+    """The gradient of the logits."""
+    g, x, labels, kept = compact(g), compact(x), compact(labels), compact(kept)
+    n, classes = x.shape
+    real = real_of(x.dtype)
+    dx, slope, where = np.empty_like(x), address(g), address(labels)
+    if reduction == "mean":
+        share = scratch("losses", (1,), x.dtype)
+        slope = address(share)
+        _share(1, 1, address(g), where, slope, n, ignored, real=real)
+    _entropy_backward(
+        n, grain(n, x.size * _COST), slope, address(x), where, address(kept), address(dx), classes,
+        ignored, int(reduction == "none"), real=real,
+    )  # fmt: skip
+    return dx
