@@ -1,9 +1,9 @@
 """Threads that run compiled kernels side by side, and how a kernel's work is handed out.
 
-A job is a kernel, its arguments and a number of items, cut into one share for each thread. Everybody
-works through their own share, a few items at a time, then helps with what is left of the others':
-the same part of an array meets the same core, and its cache, in kernel after kernel. The threads are Python's, but work in compiled code with Python's lock let go,
-and look for the next job there for a moment before they go back to sleep in Python: between two
+A job is a kernel, its arguments and a number of items, cut into one share for each thread.
+Everybody works through their own share, a few items at a time, then helps with what is left of the
+others': the same part of an array meets the same core, and its cache, in kernel after kernel. The
+threads are Python's, but work in compiled code with Python's lock let go, and look for the next job there for a moment before they go back to sleep in Python: between two
 kernels of a training step nobody has to be woken. The caller works too, waits for nobody who has
 not begun, and does it all alone where another caller has the threads. What an item computes never
 depends on who computes it, so results are the same to the bit for any number of threads.
@@ -18,7 +18,8 @@ from functools import cache
 
 import numpy as np
 
-from .. import parallel
+from workbench.arrays import parallel
+
 from .ir import Function, Value, module
 from .llvm import address, host
 

@@ -264,9 +264,7 @@ class Function:
 
     def lane(self, value: Value, place: Any) -> Value:
         """One lane."""
-        return self.make(
-            element_of(value.kind), f"extractelement {value}, {self.of('i64', place)}"
-        )
+        return self.make(element_of(value.kind), f"extractelement {value}, {self.of('i64', place)}")
 
     def select(self, where: Value, a: Any, b: Any) -> Value:
         """a where true, else b; at least one of them is a Value."""
@@ -406,7 +404,9 @@ class Function:
     def clear(self, target: Value, size: Any) -> None:
         """Write `size` bytes of zeros."""
         self.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
-        self.line(f"call void @llvm.memset.p0.i64({target}, i8 0, {self.of('i64', size)}, i1 false)")
+        self.line(
+            f"call void @llvm.memset.p0.i64({target}, i8 0, {self.of('i64', size)}, i1 false)"
+        )
 
     def prefetch(self, base: Value, index: Any = 0, kind: str = "float") -> None:
         """Have the line of `index` elements behind `base` brought into the cache."""

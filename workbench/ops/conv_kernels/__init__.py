@@ -3,6 +3,7 @@
 Results are fresh contiguous arrays that own their memory. `columns` can do anything; the other ways
 are for float32 and float64 on the CPU, and write into an array they are given:
 
+- `compiled.conv`: nearly everything, where kernels can be compiled; then, in NumPy,
 - `pointwise`: kernels of one element are matrix products of what is there
 - `winograd`: images, kernels three rows high, stride 1, many channels
 - `rows`: many channels otherwise
@@ -19,6 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import compiler
+from workbench.ops.compiled import conv as compiled
+
 from . import columns, depthwise, pointwise, rows, winograd
 from .columns import add_bias
 from .geometry import Geometry
@@ -26,6 +30,8 @@ from .geometry import Geometry
 __all__ = ["Geometry", "add_bias", "adjoint_input", "adjoint_weight", "adjoints", "forward"]
 
 _SMALL = 1 << 17  # multiplications below which columns win by their few calls
+_TINY = 1 << 13  # likewise over a compiled kernel, which is one call
+_FILLED = 0.4  # of the lanes of vectors, below which products over the whole batch are better
 _NARROW = 8  # channels below which products of rows are too thin
 _SHORT = 64  # columns of all images together, likewise
 _WIDE = 32  # channels from which Winograd's additions pay
@@ -33,9 +39,14 @@ _LARGE = 1 << 23  # multiplications from which they do
 
 
 @lru_cache(maxsize=1024)
-def _choice(geo: Geometry, char: str) -> Any:
+def _choice(geo: Geometry, char: str, compiling: bool) -> Any:
     """The module that computes this convolution in this dtype on the CPU; None for `columns`."""
-    if char not in "fd" or geo.work < _SMALL:
+    if char not in "fd":
+        return None
+    if compiling and geo.groups == 1 and geo.work >= _TINY:
+        if compiled.filled(geo.lifted(), char) >= _FILLED:
+            return compiled
+    if geo.work < _SMALL:
         return None
     if geo.groups > 1:
         if geo.groups == geo.c:
@@ -62,7 +73,7 @@ def _three_high(geo: Geometry) -> bool:
 
 
 def _way(xp: Any, dtype: Any, geo: Geometry) -> Any:
-    return _choice(geo, dtype.char) if xp is np else None
+    return _choice(geo, dtype.char, compiler.available()) if xp is np else None
 
 
 def _ready(array: Any, shape: tuple[int, ...]) -> Any:
@@ -70,7 +81,7 @@ def _ready(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _lifted(way: Any, geo: Geometry) -> Geometry:
-    return geo.lifted() if way in (rows, depthwise) else geo
+    return geo.lifted() if way in (compiled, rows, depthwise) else geo
 
 
 def forward(xp: Any, x: Any, w: Any, geo: Geometry, bias: Any = None) -> Any:
@@ -79,7 +90,11 @@ def forward(xp: Any, x: Any, w: Any, geo: Geometry, bias: Any = None) -> Any:
     if way is None:
         return columns.forward(xp, x, w, geo, bias)
     made, out = _lifted(way, geo), np.empty(geo.y_shape, x.dtype)
-    way.forward(_ready(x, made.x_shape), _ready(w, made.w_shape), made, out.reshape(made.y_shape))
+    given = (_ready(x, made.x_shape), _ready(w, made.w_shape), made, out.reshape(made.y_shape))
+    if way is compiled:
+        way.forward(*given, None if bias is None else np.ascontiguousarray(bias))
+        return out
+    way.forward(*given)
     return add_bias(out, bias)  # which owns its memory: views of it were written
 
 
