@@ -3,16 +3,18 @@
 A job is a kernel, its arguments and a number of items, cut into one share for each thread.
 Everybody works through their own share, a few items at a time, then helps with what is left of the
 others': the same part of an array meets the same core, and its cache, in kernel after kernel. The
-threads are Python's, but work in compiled code with Python's lock let go, and look for the next job there for a moment before they go back to sleep in Python: between two
-kernels of a training step nobody has to be woken. The caller works too, waits for nobody who has
-not begun, and does it all alone where another caller has the threads. What an item computes never
-depends on who computes it, so results are the same to the bit for any number of threads.
+threads are Python's, but work in compiled code with Python's lock let go, and look for the next job
+there for a moment before they go back to sleep in Python: between two kernels of a training step
+nobody has to be woken. The caller works too, waits for nobody who has not begun, and does it all
+alone where another caller has the threads. What an item computes never depends on who computes it,
+so results are the same to the bit for any number of threads.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import threading
 from functools import cache
 
@@ -144,17 +146,34 @@ def _serve() -> Function:
     return fn
 
 
+def _start(run: Function) -> Function:
+    """start(words): a job as Python hands it over: state, kernel, total, grain, then arguments."""
+    fn = Function("start", "ptr words")
+    (words,) = fn.args
+    state, kernel = fn.load("ptr", words), fn.load("ptr", fn.at(words, 1, "i64"))
+    total, grain = (fn.load("i64", fn.at(words, i, "i64")) for i in (2, 3))
+    arguments = fn.at(words, 4, "i64")
+    with fn.when(total > grain):
+        fn.call(run, state, kernel, arguments, total, grain)
+        fn.give()
+    with fn.when(total > 0):
+        fn.call(kernel, arguments, fn.of("i64", 0), total, fn.of("i64", 0))
+    return fn
+
+
 @cache
-def entries() -> tuple[int, int]:
-    """Where `run` and `serve` begin."""
-    text = module([_run(), _serve()])
-    return address(text, "run"), address(text, "serve")
+def entries() -> tuple[int, int, int]:
+    """Where `run`, `serve` and `start` begin."""
+    run = _run()
+    text = module([run, _serve(), _start(run)])
+    return address(text, "run"), address(text, "serve"), address(text, "start")
 
 
 _RUN = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
 )
 _SERVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+_head = struct.Struct("=QQqq").pack
 
 
 class Crew:
@@ -167,7 +186,7 @@ class Crew:
         self.words = self._memory[-self._memory.ctypes.data % 64 // 8 :]
         self.state = int(self.words.ctypes.data)
         self.words[SERIAL], self.words[THREADS] = threads < 2, threads
-        run, serve = entries()
+        run, serve, _ = entries()
         self.run = _RUN(run)
         self._serve = _SERVE(serve)
         self.asleep = ctypes.c_int64.from_buffer(self.words[ASLEEP:].data)
@@ -219,10 +238,23 @@ def crew() -> Crew:
 
 def launch(kernel: int, arguments: bytes, total: int, grain: int) -> None:
     """Run a kernel over `total` items, `grain` at a time, on all threads."""
-    held = crew()
-    if held.asleep.value and total > grain:
-        held.wake()
-    held.run(held.state, kernel, arguments, total, grain)
+    state = 0
+    if total > grain:
+        held = _crew
+        if held is None or held.threads != parallel._count:
+            held = crew()
+        if held.asleep.value:
+            held.wake()
+        state = held.state
+    # one argument: ctypes takes its time for each
+    _begin(_head(state, kernel, total, grain) + arguments)
+
+
+def _begin(words: bytes) -> None:
+    """The first call: from then on it is the compiled `start` itself."""
+    global _begin
+    _begin = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(entries()[2])
+    _begin(words)
 
 
 def _forked() -> None:
