@@ -6,8 +6,8 @@ one tanh, as σ(x) = (tanh(x / 2) + 1) / 2.
 
 from __future__ import annotations
 
-import numpy as np
-
+from .compiled import gru as compiled
+from .compiled.recurrent import fits
 from .declare import op
 from .recurrent import (
     FEW,
@@ -17,6 +17,7 @@ from .recurrent import (
     check_layer,
     from_inputs,
     input_gradient,
+    laid_out,
     last,
     layer_oracle,
     layer_samples,
@@ -64,6 +65,9 @@ def gru_layer(xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False,
     Raises RuntimeError when the shapes do not fit.
     """
     check_layer("gru_layer", 3, input, h0, w_ih, w_hh)
+    if fits(xp, batch_sizes, input, h0, w_ih, w_hh, b_ih, b_hh):
+        found = compiled.forward(input, h0, w_ih, w_hh, b_ih, b_hh, reverse)
+        return *found, xp.empty((0,), input.dtype)
     kind = input.dtype
     x, h, w_in, w_rec, b_in, b_rec = (single(v) for v in (input, h0, w_ih, w_hh, b_ih, b_hh))
     steps, batch, _ = x.shape
@@ -136,6 +140,11 @@ def gru_layer_backward(
     wanted=(True,) * 6,
 ):
     """The gradients of `gru_layer` from those of its results, through time."""
+    if states.ndim == 2:  # as the compiled way forward left them
+        found = compiled.backward(
+            output, last_state, input, w_ih, w_hh, gates, states, reverse, wanted
+        )
+        return only(xp, found, wanted, input.dtype)
     kind = input.dtype
     g_out, g_state, x, w_in, w_rec, gates, states, inner = (
         single(v) for v in (output, last_state, input, w_ih, w_hh, gates, states, inner)
@@ -193,7 +202,7 @@ def gru_layer_backward(
 
 def _backward_samples(make):
     for sample in _samples(make) if make.dtype.kind in "fV" else ():
-        out, end, *kept = gru_layer.forward(np, *sample.args, **sample.kwargs)
+        out, end, *kept = laid_out(gru_layer, sample)
         yield Sample(make(*out.shape), make(*end.shape), *sample.args[:4], *kept, grad=False,
                      **sample.kwargs)  # fmt: skip
 

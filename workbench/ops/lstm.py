@@ -7,8 +7,8 @@ and o take half their argument, as σ(x) = (tanh(x / 2) + 1) / 2.
 
 from __future__ import annotations
 
-import numpy as np
-
+from .compiled import lstm as compiled
+from .compiled.recurrent import fits
 from .declare import op
 from .recurrent import (
     FEW,
@@ -19,6 +19,7 @@ from .recurrent import (
     check_layer,
     from_inputs,
     input_gradient,
+    laid_out,
     last,
     layer_oracle,
     layer_samples,
@@ -83,6 +84,9 @@ def lstm_layer(
     Raises RuntimeError when the shapes do not fit.
     """
     check_layer("lstm_layer", 4, input, h0, w_ih, w_hh)
+    if w_hr is None and fits(xp, batch_sizes, input, h0, c0, w_ih, w_hh, b_ih, b_hh):
+        found = compiled.forward(input, h0, c0, w_ih, w_hh, both(b_ih, b_hh), reverse)
+        return *found, xp.empty((0,), input.dtype)
     kind = input.dtype
     x, h, c, w_in, w_rec, b, project = (
         single(v) for v in (input, h0, c0, w_ih, w_hh, both(b_ih, b_hh), w_hr)
@@ -161,6 +165,11 @@ def lstm_layer_backward(
     wanted=(True,) * 6 + (False,),
 ):
     """The gradients of `lstm_layer` from those of its results, through time."""
+    if states.ndim == 2:  # as the compiled way forward left them
+        found = compiled.backward(
+            output, last_state, last_cell, input, w_ih, w_hh, gates, states, cells, reverse, wanted
+        )
+        return only(xp, [*found, None], wanted, input.dtype)
     kind = input.dtype
     g_out, g_state, g_cell, x, w_in, w_rec, gates, states, cells, bent, project = (
         single(v)
@@ -243,7 +252,7 @@ def _backward_samples(make):
     for sample in _samples(make) if make.dtype.kind in "fV" else ():
         x, h0, c0, w_ih, w_hh, *rest = sample.args
         w_hr = rest[2] if len(rest) > 2 else None
-        *results, gates, states, cells, bent = lstm_layer.forward(np, *sample.args, **sample.kwargs)
+        *results, gates, states, cells, bent = laid_out(lstm_layer, sample)
         yield Sample(
             *(make(*r.shape) for r in results), x, h0, c0, w_ih, w_hh, gates, states, cells, bent,
             w_hr, grad=False, wanted=(True,) * 6 + (w_hr is not None,), **sample.kwargs,

@@ -14,6 +14,8 @@ import numpy as np
 
 from workbench.arrays.system import blas_threads_now
 
+from .compiled import rnn as compiled
+from .compiled.recurrent import fits
 from .declare import op
 from .samples import Sample
 
@@ -287,6 +289,13 @@ def layer_samples(factor, cell=False, proj=False):
     return samples
 
 
+def laid_out(layer, sample):
+    """What a layer gives and keeps in NumPy's way, which is that of any backend."""
+    steps, batch, _ = sample.args[0].shape
+    ends = sample.kwargs.get("batch_sizes") or (batch,) * steps  # with them it is never compiled
+    return layer.forward(np, *sample.args, **{**sample.kwargs, "batch_sizes": ends})
+
+
 def layer_oracle(name, count):
     """A torch function over one layer, by `torch._VF`: `count` states, then weights."""
 
@@ -359,6 +368,9 @@ def rnn_layer(
     Raises RuntimeError when the shapes do not fit.
     """
     check_layer(_RNN, 1, input, h0, w_ih, w_hh)
+    relu = nonlinearity == "rnn_relu"
+    if fits(xp, batch_sizes, input, h0, w_ih, w_hh, b_ih, b_hh):
+        return compiled.forward(input, h0, w_ih, w_hh, both(b_ih, b_hh), reverse, relu)
     kind = input.dtype
     x, h, w_in, w_rec, b = (single(v) for v in (input, h0, w_ih, w_hh, both(b_ih, b_hh)))
     steps, batch, _ = x.shape
@@ -371,10 +383,10 @@ def rnn_layer(
         now = states[step + 1]
         product(states[step], scratch)
         now += scratch
-        if nonlinearity == "rnn_tanh":
-            xp.tanh(now, out=now)
-        else:
+        if relu:
             xp.maximum(now, 0, out=now)
+        else:
+            xp.tanh(now, out=now)
         if n < batch:
             now[:, n:] = states[step][:, n:]
     out = outputs(xp, states[1:], batch_sizes, reverse, kind)
@@ -407,6 +419,12 @@ def rnn_layer_backward(
     wanted=(True,) * 5,
 ):
     """The gradients of `rnn_layer` from those of its results, through time (Werbos, 1990)."""
+    if states.ndim == 2:  # as the compiled way forward left them
+        relu = nonlinearity == "rnn_relu"
+        found = compiled.backward(
+            output, last_state, input, w_ih, w_hh, states, reverse, relu, wanted
+        )
+        return only(xp, found, wanted, input.dtype)
     kind = input.dtype
     g_out, g_last, x, w_in, w_rec, states = (
         single(v) for v in (output, last_state, input, w_ih, w_hh, states)
@@ -446,7 +464,7 @@ def rnn_layer_backward(
 def _rnn_backward_samples(make):
     for sample in _rnn_samples(make) if make.dtype.kind in "fV" else ():
         x, h0, w_ih, w_hh = sample.args[:4]
-        out, end, states = rnn_layer.forward(np, *sample.args, **sample.kwargs)
+        out, end, states = laid_out(rnn_layer, sample)
         yield Sample(make(*out.shape), make(*end.shape), x, h0, w_ih, w_hh, states, grad=False,
                      **sample.kwargs)  # fmt: skip
 
