@@ -7,8 +7,7 @@ from typing import Any
 
 from workbench.arrays import as_dtype, device_namespace, get_default_dtype
 from workbench.tensor import LEAF, Tensor, no_grad, wrap
-
-_new = object.__new__
+from workbench.tensor.tensor import new_tensor
 
 
 class Parameter(Tensor):
@@ -28,9 +27,7 @@ class Parameter(Tensor):
             raise TypeError(
                 f"Parameter needs a tensor, got {type(data).__name__}; use wb.tensor(…)"
             )
-        made = _new(cls)
-        made.array = data.array
-        made.edge = None
+        made: Parameter = new_tensor(cls, data.array)
         if requires_grad:
             made.requires_grad_()
         return made
@@ -51,9 +48,7 @@ class Buffer(Tensor):
             data = wrap(device_namespace(None).empty((0,), get_default_dtype().numpy))
         if not isinstance(data, Tensor):
             raise TypeError(f"Buffer needs a tensor, got {type(data).__name__}; use wb.tensor(…)")
-        made = _new(cls)
-        made.array = data.array
-        made.edge = data.edge
+        made: Buffer = new_tensor(cls, data.array, data.edge)
         made.__dict__["persistent"] = persistent
         return made
 
@@ -91,11 +86,8 @@ class UninitializedMixin:
 
 
 def _placeholder(cls: type, device: Any, dtype: Any) -> Any:
-    made = _new(cls)
     wanted = get_default_dtype() if dtype is None else as_dtype(dtype)
-    made.array = device_namespace(device).empty((0,), wanted.numpy)
-    made.edge = None
-    return made
+    return new_tensor(cls, device_namespace(device).empty((0,), wanted.numpy))
 
 
 class UninitializedParameter(UninitializedMixin, Parameter):

@@ -90,7 +90,7 @@ def sweep(
         for edge, grad in zip(current.edges, grads, strict=True):
             if edge is None or grad is None:
                 continue
-            if type(edge) is not Node or within is not None:
+            if not isinstance(edge, Node) or within is not None:
                 _arrive(edge, grad, pending, heap, leaves, within)
             elif edge is newest:
                 newest_g = newest_g + grad
@@ -118,7 +118,7 @@ def _arrive(
     leaves: dict[int, list[Any]],
     within: set[int] | None,
 ) -> None:
-    if type(edge) is Node:
+    if isinstance(edge, Node):
         key = edge.seq
         if within is not None and key not in within:
             return
@@ -206,7 +206,7 @@ def _taped_space() -> Any:
 def reachable(roots: Sequence[Any], targets: set[int]) -> set[int]:
     """Ticks of the nodes on some way from `roots` to `targets` (ids of leaves, ticks of nodes)."""
     users: dict[int, list[int]] = {}
-    stack = [edge for edge in roots if type(edge) is Node]
+    stack = [edge for edge in roots if isinstance(edge, Node)]
     known = {edge.seq for edge in stack}
     hits = [edge.seq for edge in stack if edge.seq in targets]
     while stack:
@@ -214,7 +214,7 @@ def reachable(roots: Sequence[Any], targets: set[int]) -> set[int]:
         for edge in current.edges:
             if edge is None:
                 continue
-            if type(edge) is not Node:
+            if not isinstance(edge, Node):
                 if id(edge) in targets:
                     hits.append(current.seq)
                 continue
@@ -374,7 +374,7 @@ def backward(
         wanted = {id(t) for t in inputs}
         leaves = {key: entry for key, entry in leaves.items() if key in wanted}
         for t in inputs:
-            if type(t.edge) is Node and t.edge.seq in seen:
+            if isinstance(t.edge, Node) and t.edge.seq in seen:
                 leaves[id(t)] = [t, seen[t.edge.seq]]
     accumulate(leaves, create_graph)
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from workbench.arrays import constant, namespace
 from workbench.ops import OPS
+from workbench.ops.compiled.elementwise import QUICK
 from workbench.ops.declare import Op, rule_needs
 
 from . import versions
@@ -98,7 +99,7 @@ class Bound:
 def _relink(array: Any, edge: Any) -> Any:
     if edge is None:
         return wrap(array)
-    if type(edge) is not Node:
+    if not isinstance(edge, Node):
         # a leaf: the very tensor, unless it was cast on the way in
         if edge.array is array:
             return edge
@@ -134,6 +135,7 @@ def _compile(bound: Bound, piece: str) -> Any:
         "coerce": coerce, "fixes": fixes, "same_dtype": same_dtype, "bound": bound, "op": bound.op,
         "require_tensors": require_tensors, "note_view": note_view, "op_forward": bound.op.forward,
         "ufunc": getattr(np, bound.op.ufunc) if bound.op.ufunc else None, "asarray": _asarray,
+        "large": QUICK.get(bound.op.ufunc or ""),
         "explained": explained, "refuse_dtype": refuse_dtype,
         "Batchwise": VmapError, "batched": BATCHED,
         "default": SimpleNamespace(**{p.name: p.default for p in op.params if not p.required}),
@@ -181,7 +183,7 @@ def put_around(make: Callable[[Op, Callable[..., Any]], Callable[..., Any]] | No
 
 
 def _surround(space: dict[str, Any]) -> None:
-    for name in ("ufunc", "op_forward", "routed"):
+    for name in ("ufunc", "large", "op_forward", "routed"):
         plain = space.setdefault(f"plain_{name}", space[name])
         if plain is not None:
             space[name] = plain if _around is None else _around(space["op"], plain)

@@ -32,9 +32,7 @@ from workbench.arrays.dtypes import (
 
 from .functions import METHODS, function
 from .out import deliver
-from .tensor import Tensor, wrap
-
-_new = object.__new__
+from .tensor import Tensor, new_tensor, wrap
 
 
 def finish(array: Any, requires_grad: bool) -> Tensor:
@@ -199,15 +197,13 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 def legacy_tensor(cls: type[Tensor], data: Any, *sizes: Any) -> Tensor:
     """`Tensor()`, `Tensor(2, 3)` (uninitialised) and `Tensor(data)` in the default dtype."""
     target = get_default_dtype().numpy
-    made = _new(cls)
-    made.edge = None
     if data is None:
-        made.array = np.empty(0, target)
+        array = np.empty(0, target)
     elif isinstance(data, int) and not isinstance(data, bool):
-        made.array = np.empty(as_shape((data, *sizes)), target)
+        array = np.empty(as_shape((data, *sizes)), target)
     else:
-        made.array = as_array(data).astype(target)
-    return made
+        array = as_array(data).astype(target)
+    return new_tensor(cls, array)
 
 
 def _filled(name: str, fill: Any) -> Any:

@@ -18,8 +18,6 @@ from workbench.arrays import device as Device
 from .node import LEAF
 from .versions import owner
 
-_new = object.__new__
-
 
 class Exchange:
     """What a Tensor can become."""
@@ -218,9 +216,9 @@ class Exchange:
     # -- copies of itself ----------------------------------------------------------------------
 
     def __copy__(self) -> Any:
-        made = _new(type(self))
-        made.array = self.array
-        made.edge = None if self.edge is None else LEAF
+        from .tensor import new_tensor
+
+        made = new_tensor(type(self), self.array, None if self.edge is None else LEAF)
         made.__dict__.update(self.__dict__)
         return made
 
@@ -232,10 +230,9 @@ class Exchange:
             )
         if id(self) in memo:
             return memo[id(self)]
-        made = _new(type(self))
-        memo[id(self)] = made
-        made.array = _copied(self.array, memo)
-        made.edge = self.edge
+        from .tensor import new_tensor
+
+        made = memo[id(self)] = new_tensor(type(self), _copied(self.array, memo), self.edge)
         if self.grad is not None:
             made.grad = deepcopy(self.grad, memo)
         for key, value in self.__dict__.items():

@@ -15,7 +15,7 @@ from .backward import sum_to
 from .binding import Parts
 from .inplace import _rewrite_relatives
 from .mode import mode, no_grad
-from .node import LEAF, Node, make_node
+from .node import LEAF, FunctionNode, Node, make_node
 from .rawspace import taped_space
 from .saved_hooks import Packed, pack_tensor, unpack_tensor
 from .tensor import Tensor, beside, wrap
@@ -369,6 +369,7 @@ class Function:
             for a, want in zip(args, wants, strict=True)
         )
         node = make_node(_Kind(cls, specs, inputs), edges, (ctx,))
+        node.__class__ = FunctionNode  # type: ignore[assignment]
         ctx._node = weakref.ref(node)
         places = {id(out): i for i, out in enumerate(outputs)}
         ctx._saved = tuple(

@@ -72,7 +72,7 @@ def store(tensor: Tensor, result: Tensor, name: str) -> Tensor:
             "protects); write to a clone() of it"
         )
     before = tensor.edge
-    if type(result.edge) is Node and result.edge.saved:
+    if isinstance(result.edge, Node) and result.edge.saved:
         _keep_saved(result.edge, target)
     if type(target) is np.ndarray:
         np.copyto(target, value, casting="unsafe")

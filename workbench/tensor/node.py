@@ -45,6 +45,7 @@ class Node:
     saved: tuple[Any, ...] | None
     fix: tuple[Any, ...] | None
     seq: int
+    hooks: list[Callable[..., Any]]
 
     def name(self) -> str:
         """The operation's name as torch spells it, e.g. "MulBackward0"."""
@@ -54,16 +55,9 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The (node, output index) pairs the gradients go to; leaves show as AccumulateGrad."""
         return tuple(
-            (edge if edge is None or type(edge) is Node else AccumulateGrad(edge), 0)
+            (edge if edge is None or isinstance(edge, Node) else AccumulateGrad(edge), 0)
             for edge in self.edges
         )
-
-    def __getattr__(self, name: str) -> Any:
-        # the context's attributes for the node of a user's Function
-        of = getattr(object.__getattribute__(self, "kind"), "attribute", None)
-        if of is None or name in ("hooks", "saved"):
-            raise AttributeError(f"'{self.name()}' node has no attribute {name!r}")
-        return of(self, name)
 
     def register_hook(self, hook: Callable[..., Any]) -> HookHandle:
         """Call `hook(grad_outputs)` before this node is walked; it may return a replacement."""
@@ -71,6 +65,20 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name()}>"
+
+
+class FunctionNode(Node):
+    """The node of a user's Function: it has the context's attributes.
+
+    A class of its own, because `__getattr__` makes Python look up every attribute the long way.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("hooks", "saved"):
+            raise AttributeError(f"'{self.name()}' node has no attribute {name!r}")
+        return self.kind.attribute(self, name)
 
 
 class AccumulateGrad:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.ops.declare import Op, rule_needs
 
+from .tensor import AT_REST
+
 if TYPE_CHECKING:
     from .binding import Bound
 
@@ -159,6 +161,7 @@ def _call(bound: Bound) -> list[str]:
         "        r = asarray(r)",
         "    t = new(Tensor)",
         "    t.array = r",
+        f"    {AT_REST}",
     ]
     if op.rules and op.dtype != "compare":
         lines += [f"    e{i} = {p.name}.edge" for i, p in enumerate(op.tensors)]
@@ -186,6 +189,7 @@ def _with_number(bound: Bound) -> list[str]:
         "        r = asarray(r)",
         "    t = new(Tensor)",
         "    t.array = r",
+        f"    {AT_REST}",
     ]
     if op.rules and op.dtype != "compare":
         lines += [f"    e0 = {x}.edge", "    e1 = None"]
@@ -290,7 +294,7 @@ def _general(bound: Bound) -> list[str]:
                 line = f"e{i} = None if {names[i]} is None else {names[i]}.edge"
             lines += [f"    {line}"]
     if not op.returns:
-        lines += ["    t = new(Tensor)", "    t.array = r"]
+        lines += ["    t = new(Tensor)", "    t.array = r", f"    {AT_REST}"]
         lines += _node_source(bound, arrays, fix, "    ") if recorded else ["    t.edge = None"]
         if op.view:
             lines += [f"    note_view(t, {names[0]})"]
@@ -319,6 +323,7 @@ def _several_tail(
             f"    t_{name} = new(Tensor)",
             f"    t_{name}.array = {name}",
             f"    t_{name}.edge = None",
+            f"    {AT_REST.replace('t.', f't_{name}.')}",
         ]
     if recorded:
         lines += ["    t = new(Tensor)", f"    r = {op.returns[0]}"]
@@ -340,7 +345,7 @@ def _specs_source(op: Op) -> str:
 
 def _sequence_tail(bound: Bound, arrays: dict[str, str]) -> list[str]:
     name = bound.op.tensors[0].name
-    lines = ["    t = new(Tensor)", "    t.array = r", "    t.edge = None"]
+    lines = ["    t = new(Tensor)", "    t.array = r", "    t.edge = None", f"    {AT_REST}"]
     others = {key: value for key, value in arrays.items() if key != name}
     if bound.op.rules:
         lines += [

@@ -14,7 +14,7 @@ from workbench.ops.strided import storage as memory_of
 from . import versions
 from .create import as_shape
 from .functions import METHODS, function, raw
-from .tensor import Tensor, wrap
+from .tensor import Tensor, new_tensor, wrap
 
 
 class UntypedStorage:
@@ -262,10 +262,7 @@ def as_subclass(self: Tensor, cls: type) -> Any:
     """The same memory and history as an instance of a subclass of Tensor."""
     if not isinstance(cls, type) or not issubclass(cls, Tensor):
         raise RuntimeError(f"as_subclass: {cls!r} is no subclass of Tensor")
-    made = object.__new__(cls)
-    made.array = self.array
-    made.edge = self.edge
-    return made
+    return new_tensor(cls, self.array, self.edge)
 
 
 def index(self: Tensor, indices: Any) -> Tensor:

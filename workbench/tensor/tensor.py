@@ -21,17 +21,6 @@ from .node import LEAF, HookHandle, Node, add_hook
 
 _new = object.__new__
 
-# Slots that an op leaves unset; `__getattr__` answers for them, so that making a Tensor costs
-# two assignments.
-_UNSET: dict[str, Any] = {
-    "grad": None,
-    "_hooks": None,
-    "_post_hooks": None,
-    "_base": None,
-    "_views": None,
-    "name": None,
-}
-
 
 class Size(tuple):
     """A shape: a tuple that prints and counts as torch.Size does."""
@@ -79,14 +68,6 @@ class Tensor(Exchange):
         from .create import legacy_tensor
 
         return legacy_tensor(cls, data, *args)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return _UNSET[name]
-        except KeyError:
-            raise AttributeError(
-                f"'{type(self).__name__}' object has no attribute '{name}'"
-            ) from None
 
     # -- what it is ------------------------------------------------------------------------
 
@@ -234,7 +215,7 @@ class Tensor(Exchange):
     def grad_fn(self) -> Node | None:
         """The node that made this tensor, or None."""
         edge = self.edge
-        return edge if type(edge) is Node else None
+        return edge if isinstance(edge, Node) else None
 
     @property
     def data(self) -> Tensor:
@@ -316,10 +297,23 @@ class Tensor(Exchange):
 def _rebuild(
     cls: type[Tensor], array: np.ndarray, needs_grad: bool, extra: dict, where: str = "cpu"
 ) -> Tensor:
-    made = _new(cls)
-    made.array = array if where == "cpu" else move(array, device(where))
-    made.edge = LEAF if needs_grad else None
+    home = array if where == "cpu" else move(array, device(where))
+    made = new_tensor(cls, home, LEAF if needs_grad else None)
     made.__dict__.update(extra)
+    return made
+
+
+# What an op's function writes out for its result `t` (`source.py`). Every slot is filled, since a
+# `__getattr__` that answered for empty ones would make each `t.array` ten times as slow.
+AT_REST = "t.grad = t._base = t._views = t._hooks = t._post_hooks = t.name = None"
+
+
+def new_tensor(cls: type[Any], array: Any, edge: Any = None) -> Any:
+    """A Tensor, or an instance of a subclass, on a raw array."""
+    made = _new(cls)
+    made.array = array
+    made.edge = edge
+    made.grad = made._base = made._views = made._hooks = made._post_hooks = made.name = None
     return made
 
 
@@ -328,6 +322,7 @@ def wrap(array: Any) -> Tensor:
     made = _new(Tensor)
     made.array = array
     made.edge = None
+    made.grad = made._base = made._views = made._hooks = made._post_hooks = made.name = None
     return made
 
 

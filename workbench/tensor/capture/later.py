@@ -50,7 +50,7 @@ class StandIns:
             return self._back.get(id(t), t)
 
         made = rebuild(tree, take)
-        self._relink([t.edge for t in found if type(t.edge) is Node])
+        self._relink([t.edge for t in found if isinstance(t.edge, Node)])
         return made if self._of else tree
 
     def _relink(self, stack: list[Node]) -> None:
@@ -66,7 +66,7 @@ class StandIns:
                 )
             if node.saved:
                 node.saved = bare(node.saved)
-            stack += [edge for edge in node.edges if type(edge) is Node]
+            stack += [edge for edge in node.edges if isinstance(edge, Node)]
 
 
 def _edge(tensor: Any) -> Any:

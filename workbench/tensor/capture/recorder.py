@@ -259,7 +259,7 @@ class Recorder(Writer):
                 self.results[id(tree)] = array.value
             elif id(tree) not in self.externals:
                 self.abandon("it returns a tensor that is neither on the CPU nor a result")
-            if type(tree.edge) is Node and tree.edge.seq not in self.swept:
+            if isinstance(tree.edge, Node) and tree.edge.seq not in self.swept:
                 pending.append(tree)
         elif isinstance(tree, (tuple, list)):
             for item in tree:

@@ -96,9 +96,9 @@ def reduced(g: Any, edge: Any) -> Any:
         return g
     while type(array) is Batched:
         level = array.level
-        if level.alive or (type(edge) is Node and edge.seq > level.start):
+        if level.alive or (isinstance(edge, Node) and edge.seq > level.start):
             return g
-        if type(edge) is not Node and _mapped(edge.array, level):
+        if not isinstance(edge, Node) and _mapped(edge.array, level):
             return g
         if isinstance(g, Tensor):
             g = cross("gather", g, level)

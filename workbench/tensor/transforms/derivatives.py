@@ -49,11 +49,11 @@ def _reaches_out(edges: Sequence[Any], start: int) -> bool:
     known: set[int] = set()
     while stack:
         edge = stack.pop()
-        if type(edge) is not Node or edge.seq < start:
+        if not isinstance(edge, Node) or edge.seq < start:
             return True
         for parent in edge.edges:
-            if parent is not None and (type(parent) is not Node or parent.seq not in known):
-                if type(parent) is Node:
+            if parent is not None and (not isinstance(parent, Node) or parent.seq not in known):
+                if isinstance(parent, Node):
                     known.add(parent.seq)
                 stack.append(parent)
     return False

@@ -123,7 +123,7 @@ def _leave(value: Any, dim: int | None, level: Level) -> Any:
                 "vmap: the function returned a mapped tensor where out_dims is None; give the "
                 "dimension that samples shall have in the result"
             )
-        made_inside = type(value.edge) is Node and value.edge.seq > level.start
+        made_inside = isinstance(value.edge, Node) and value.edge.seq > level.start
         return cross("first", value, level) if made_inside else value
     ndim = value.array.ndim + 1
     if not -ndim <= dim < ndim:
