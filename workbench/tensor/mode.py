@@ -45,16 +45,18 @@ class pushing:  # noqa: N801 - a block, like no_grad
 class _Switch:
     """A context manager that is also a decorator (each call of the function enters it anew)."""
 
+    # (grad, inference, the same of the entry before): one object may be entered inside itself
+    _before: Any = None
+
     def _state(self) -> tuple[bool, bool]:
         raise NotImplementedError
 
     def __enter__(self) -> None:
-        # a stack, since one object may be entered again inside itself
-        self.__dict__.setdefault("_before", []).append((mode.grad, mode.inference))
+        self._before = (mode.grad, mode.inference, self._before)
         mode.grad, mode.inference = self._state()
 
     def __exit__(self, *exc: object) -> None:
-        mode.grad, mode.inference = self._before.pop()
+        mode.grad, mode.inference, self._before = self._before
 
     def __call__(self, function: _F) -> _F:
         @functools.wraps(function)
@@ -106,7 +108,7 @@ class set_grad_enabled(_Switch):  # noqa: N801 - torch spells it so
 
     def __enter__(self) -> None:
         """Leave for the state before the call when the block ends."""
-        self.__dict__.setdefault("_before", []).append(self._outer)
+        self._before = (*self._outer, self._before)
         mode.grad = self.enabled
 
     def __call__(self, function: _F) -> _F:
@@ -118,16 +120,13 @@ class set_grad_enabled(_Switch):  # noqa: N801 - torch spells it so
 class inference_mode(_Switch):  # noqa: N801 - torch spells it so
     """Like `no_grad`: record nothing. `inference_mode(False)` records."""
 
+    enabled: bool
+
     def __new__(cls, enabled: Any = True) -> Any:
         """The switch, or the function it decorates when used without parentheses."""
-        made = super().__new__(cls)
-        if callable(enabled):
-            made.__init__(True)
-            return made(enabled)
-        return made
-
-    def __init__(self, enabled: Any = True) -> None:
-        self.enabled = enabled is not False
+        made = object.__new__(cls)
+        made.enabled = enabled is not False
+        return made(enabled) if callable(enabled) else made
 
     def _state(self) -> tuple[bool, bool]:
         return not self.enabled, self.enabled

@@ -12,6 +12,7 @@ from workbench.tensor.tensor import Tensor, wrap
 
 from . import active
 from .emit import Diverged, Emitter
+from .enter import MISS, entrance
 from .guards import Guards
 from .install import recording
 from .later import Later, StandIns
@@ -46,6 +47,7 @@ class Captured:
         self.replay = Emitter(self.plan).function(len(tensors))
         self.guards = Guards(recorder, tensors)
         self.busy = threading.Lock()
+        self.enter: Any = None  # see `entrance`
 
     def _profiled(self, arrays: list[Any]) -> Any:
         """Replay with every step noted by the profile being taken."""
@@ -73,8 +75,53 @@ class Captured:
         place = len(recorder.program.outputs)
         recorder.program.outputs.append(value)
         edge = tensor.edge
-        self._parts.append(("made", place, edge.name() if type(edge) is Node else None))
+        self._parts.append(("made", place, edge.name() if isinstance(edge, Node) else None))
         return mark
+
+    def result_source(self) -> Callable[[list[str]], list[str]] | None:
+        """`run`, after its replay, as lines that end in a return.
+
+        A function of the names of the argument tensors. The lines find the replay's results in
+        `made` and this in `captured`. None where the result is nested.
+        """
+        template = self._template
+        marks = [template] if type(template) is _Mark else template
+        if type(marks) not in (list, tuple) or any(type(mark) is not _Mark for mark in marks):
+            return None
+
+        def lines(tensors: list[str]) -> list[str]:
+            found, later = [], self.later
+            if later is not None:
+                given = f"[{', '.join(tensors)}]"
+                found.append(f"node = captured.later.node(made[{self._count}:], {given})")
+            for i, (kind, which, name) in enumerate(self._parts):
+                if kind == "made":
+                    found.append(f"r{i} = wrap(made[{which}])")
+                    if later is not None and which in later.places:
+                        found.append(f"r{i}.edge = captured.later.edge(node, {which})")
+                    elif name is not None:
+                        found.append(f"r{i}.edge = captured.spent({name!r})")
+                elif kind == "argument":
+                    found.append(f"r{i} = {tensors[which]}")
+                else:
+                    found.append(f"r{i} = captured.outside({i})")
+            if type(template) is _Mark:
+                return [*found, f"return r{template.place}"]
+            inside = "".join(f"r{mark.place}, " for mark in marks)
+            return [*found, f"return [{inside}]" if type(marks) is list else f"return ({inside})"]
+
+        return lines
+
+    @staticmethod
+    def spent(name: str) -> Node:
+        """The edge of a result whose backward pass was part of the step."""
+        node = make_node(_Replayed(name), ())
+        node.saved = None
+        return node
+
+    def outside(self, i: int) -> Any:
+        """A tensor of the result that was there before."""
+        return self._parts[i][1]
 
     def run(self, tensors: list[Any]) -> Any:
         """Replay with these argument tensors."""
@@ -90,7 +137,7 @@ class Captured:
                 if later is not None and which in later.places:
                     t.edge = later.edge(node, which)
                 elif name is not None:
-                    t.edge = _spent(name)
+                    t.edge = self.spent(name)
                 found.append(t)
             else:
                 found.append(tensors[which] if kind == "argument" else which)
@@ -136,12 +183,6 @@ class _Replayed:
         raise AssertionError
 
 
-def _spent(name: str) -> Node:
-    node = make_node(_Replayed(name), ())
-    node.saved = None
-    return node
-
-
 class Compiled:
     """A function that records its first call with each kind of arguments and replays it after.
 
@@ -156,30 +197,46 @@ class Compiled:
         self._plans: dict[Any, list[Captured]] = {}
         self._failed: dict[Any, list[tuple[str, str]]] = {}
         self._recordings: dict[Any, int] = {}
+        self._enter: Any = None  # of the plan that was used last
         self.calls = {"recorded": 0, "replayed": 0, "eager": 0}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Replay the call, record it, or run it as it is."""
-        function = self.__wrapped__
         if active.recorder is not None:  # inside another recording: part of that one
-            return function(*args, **kwargs)
+            return self.__wrapped__(*args, **kwargs)
+        try:
+            if (enter := self._enter) is not None and (found := enter(args, kwargs)) is not MISS:
+                return found
+            return self._look_up(args, kwargs)
+        except Diverged as error:
+            key, _ = self._described(args, kwargs)
+            reason = f"{error}: its result's size needs a value that the step computes"
+            self._failed.setdefault(key, []).append((reason, ""))
+            self._plans.pop(key, None)
+            self._enter = None
+        self.calls["eager"] += 1
+        return self.__wrapped__(*args, **kwargs)
+
+    @staticmethod
+    def _described(args: Any, kwargs: Any) -> tuple[Any, list[Any]]:
         tensors: list[Any] = []
         key = (flatten(args, tensors), flatten(kwargs, tensors) if kwargs else (), surroundings())
+        return key, tensors
+
+    def _look_up(self, args: Any, kwargs: Any) -> Any:
+        """Replay the plan that fits, make one, or run the call as it is."""
+        key, tensors = self._described(args, kwargs)
         for captured in self._plans.get(key, ()):
             if captured.guards.hold() and captured.busy.acquire(blocking=False):
                 try:
                     self.calls["replayed"] += 1
+                    self._enter = captured.enter
                     return captured.run(tensors)
-                except Diverged as found:
-                    reason = f"{found}: its result's size needs a value that the step computes"
-                    self._failed.setdefault(key, []).append((reason, ""))
-                    del self._plans[key]
-                    break
                 finally:
                     captured.busy.release()
         if self._given_up(key):
             self.calls["eager"] += 1
-            return function(*args, **kwargs)
+            return self.__wrapped__(*args, **kwargs)
         return self._record(key, tensors, args, kwargs)
 
     def _given_up(self, key: Any) -> bool:
@@ -193,6 +250,7 @@ class Compiled:
 
     def _drop_stale(self) -> None:
         """Forget plans whose guards do not hold; then, if there are still too many, the oldest."""
+        self._enter = None
         for key in list(self._plans):
             self._plans[key] = [c for c in self._plans[key] if c.guards.hold()]
             if not self._plans[key]:
@@ -218,6 +276,7 @@ class Compiled:
             self._recordings[key] = self._recordings.get(key, 0) + 1
             if recorder.reason is None:
                 captured = Captured(recorder, tensors, result, later)
+                self._enter = captured.enter = entrance(captured, key, self.calls)
                 plans = self._plans.setdefault(key, [])
                 plans[:] = [c for c in plans if c.guards.hold()]
                 plans.append(captured)
@@ -241,6 +300,7 @@ class Compiled:
 
     def reset(self) -> None:
         """Forget everything recorded."""
+        self._enter = None
         for held in (self._plans, self._failed, self._recordings):
             held.clear()  # type: ignore[attr-defined]
 

@@ -192,10 +192,15 @@ class Emitter:
             results.append(f"{text}.copy()" if inner or self.plan.planned(value) else text)
         self.line(f"return ({''.join(r + ', ' for r in results)})")
         head = f"def replay({', '.join(f'x{i}' for i in range(arguments))}):"
-        source = "\n".join([head, *self.lines]) + "\n"
-        filename = f"<workbench captured step {next(_numbers)}>"
-        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        exec(compile(source, filename, "exec"), self.space)  # names of our own making
-        made = self.space["replay"]
-        made.source = source
-        return made
+        return defined("replay", [head, *self.lines], self.space)
+
+
+def defined(name: str, lines: list[str], space: dict[str, Any]) -> Any:
+    """The function that these lines define, with its `source`."""
+    source = "\n".join(lines) + "\n"
+    filename = f"<workbench captured step {next(_numbers)}: {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    exec(compile(source, filename, "exec"), space)  # names of our own making
+    made = space[name]
+    made.source = source
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from . import active
@@ -17,7 +18,7 @@ class Guards:
         self._tensors = list(recorder.externals.values())
         self._grads = [(t, g) for t, g in recorder.grads.values() if g is not _UNSEEN]
         self._modules = [(m, _state(m)) for m in recorder.modules.values()]
-        self._changes = active.module_changes
+        self.changes = active.module_changes
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
@@ -28,12 +29,31 @@ class Guards:
             held = tensor.grad
             if (held if held is None else held.array) is not array:
                 return False
-        if active.module_changes != self._changes:
-            changes = active.module_changes
-            if any(_state(module) != state for module, state in self._modules):
-                return False
-            self._changes = changes
+        return active.module_changes == self.changes or self.modules_hold()
+
+    def modules_hold(self) -> bool:
+        """Whether the modules are as they were, after some module was changed."""
+        changes = active.module_changes
+        if any(_state(module) != state for module, state in self._modules):
+            return False
+        self.changes = changes
         return True
+
+    def checks(self, space: dict[str, Any]) -> Iterator[str]:
+        """`hold` as Python conditions, each true where something has changed.
+
+        What they name is put into `space`, where `active` and `guards` (this) are already.
+        """
+        yield "active.module_changes != guards.changes and not guards.modules_hold()"
+        for i, (tensor, array, without_grad) in enumerate(self._tensors):
+            space[f"p{i}"], space[f"q{i}"] = tensor, array
+            yield f"p{i}.array is not q{i} or p{i}.edge is {'not ' if without_grad else ''}None"
+        for i, (tensor, array) in enumerate(self._grads):
+            space[f"g{i}"], space[f"h{i}"] = tensor, array
+            if array is None:
+                yield f"g{i}.grad is not None"
+            else:
+                yield f"g{i}.grad is None or g{i}.grad.array is not h{i}"
 
 
 def _state(module: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from workbench.tensor.mode import mode
 from workbench.tensor.tensor import Tensor
 
-_PLAIN = (int, float, str, bool, type(None), complex, bytes)
+PLAIN = (int, float, str, bool, type(None), complex, bytes)
 
 
 def flatten(tree: Any, found: list[Any]) -> Any:
@@ -24,7 +24,7 @@ def flatten(tree: Any, found: list[Any]) -> Any:
         return (type(tree), *(flatten(item, found) for item in tree))
     if type(tree) is dict:
         return (dict, *((key, flatten(value, found)) for key, value in tree.items()))
-    if isinstance(tree, _PLAIN):
+    if isinstance(tree, PLAIN):
         return (type(tree), tree)
     try:
         hash(tree)
