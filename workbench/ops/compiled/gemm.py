@@ -9,8 +9,8 @@
 orders in memory, single rows or columns, products so small that a call of the BLAS is over before
 a kernel has begun. `plan(a, b, …)` is None for those; for the others it is what computes a product
 of these shapes and strides, found once. Which way a product goes depends on shapes, strides and
-dtypes alone, and every number of `out` is one chain of fused multiply-adds over k in its order, in
-blocks of at most `DEEP`: the same bits for any number of threads, tile or order in memory.
+dtypes alone, and a number of `out` is a sum of chains of fused multiply-adds, cut by k alone: the
+same bits for any number of threads, tile or order in memory.
 
 The ops call `matmul` and `linear`, which are `product` without its settings.
 
@@ -23,6 +23,7 @@ is the left one.
 from __future__ import annotations
 
 import struct
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,11 @@ from workbench.ops.rows import over_rows
 from . import gemm_kernels as kernels
 
 LEAST = 1 << 17  # multiply-adds: below it NumPy is quicker
-DEEP = 1024  # the longest chain of sums: a panel of `right` fits the second cache
-_ALONE = 1 << 18  # multiply-adds below which it is not worth calling the other threads
+DEEP = 1024  # of k in a block: a panel of `right` fits the second cache
+_ALONE = 1 << 19  # multiply-adds below which it is not worth calling the other threads
 _ITEM = 1 << 18  # multiply-adds of an item of work, about
 _ROOM = 1 << 20  # elements of a packed block of `right`, and of `left`: a few MB
+_NARROW = 6  # rows or columns: fewer fill too little of a vector
 _DIRECT = 64  # so few rows read `right` where it lies, and so short a `left` is read where it lies
 _PLANS = 4096
 
@@ -53,9 +55,10 @@ def product(a: Any, b: Any, out: Any = None, *, bias: Any = None, add: bool = Fa
     a: (…, m, k), b: (…, k, n), out: (…, m, n) that overlaps neither. With `add`, the product is
     added to what `out` holds.
     """
-    made = plan(a, b, out, bias)
-    if made is not None:
-        return made(a, b, out, bias, add)
+    if all(x is None or type(x) is np.ndarray for x in (a, b, out, bias)):
+        made = plan(a, b, out, bias)
+        if made is not None:
+            return made(a, b, out, bias, add)
     if add:
         out += np.matmul(a, b)
     else:
@@ -139,7 +142,7 @@ def _made(a: Any, b: Any, out: Any, bias: Any) -> Plan | None:
         return None
     unit = kind.itemsize
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-    if b.shape[-2] != k or m < 2 or n < 2 or not k or m * n * k < LEAST:
+    if b.shape[-2] != k or min(m, n) < _NARROW or not k:
         return None
     arrays = [a, b, *(() if out is None else (out,))]
     if any(not x.flags.aligned or any(s % unit for s in x.strides) for x in arrays):
@@ -149,7 +152,7 @@ def _made(a: Any, b: Any, out: Any, bias: Any) -> Plan | None:
     if bias is not None and (bias.dtype != kind or bias.shape != (n,) or bias.strides != (unit,)):
         return None
     lead = _leading(a, b, out, unit)
-    if lead is None:
+    if lead is None or prod(lead[0]) * m * n * k < LEAST:
         return None
     left = _Factor(m, k, a.strides[-2] // unit, a.strides[-1] // unit)
     right = _Factor(n, k, b.strides[-1] // unit, b.strides[-2] // unit)
@@ -248,8 +251,6 @@ class Plan:
             while vectors % each == 1:
                 each += 3
             n_block = min(each * lanes, n)
-        if narrow == 0 and wide == 3 and n_block < n and vectors % 3:
-            narrow = 2
         if pack_left:
             m_block = min(max(_ROOM // k_block // rows // 16, 1) * rows * 16, m)
         work = m * n * depth
@@ -261,8 +262,7 @@ class Plan:
             chunk = -(-chunk // (2 * rows)) * rows
         chunk = min(chunk, -(-m_block // rows) * rows)
         left_over = {m_block % rows, m % m_block % rows} - {0}
-        tail = min((t for t in (1, 2, 4, 8, 12, 16) if t >= max(left_over)), default=0) if (
-            left_over) else 0  # fmt: skip
+        tail = next(t for t in (0, 1, 2, 4, 8, 12, 16) if t >= max(left_over, default=0))
         tail = min(tail, rows)
         shape = {"real": name, "lanes": lanes, "wide_by": wide, "narrow_by": narrow}
         form = "packed" if pack_left else "rows" if left.deep else "columns"
@@ -270,6 +270,7 @@ class Plan:
         compute = kernels.compute.of(
             **shape, rows=rows, tail=tail, left_form=form, packed=pack_right,
             bias_form=bias_form, turned=self.swapped,
+            long=k_block > kernels.CHAIN,
         ).entry  # fmt: skip
         pack_r = kernels.pack_right.of(**shape, across=right.deep).entry \
             if pack_right else 0  # fmt: skip

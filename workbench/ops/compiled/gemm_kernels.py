@@ -15,6 +15,7 @@ from workbench.arrays.compiler import tile
 from workbench.arrays.compiler.ir import Function, Value, element_of, lanes_of, vector
 from workbench.arrays.compiler.kernel import kernel
 
+CHAIN = 256  # products added one after another; rounding grows with their number
 SET, BIAS, ADD = 0, 1, 2  # what becomes of a tile: out = sums, out = sums + bias, out += sums
 
 
@@ -54,14 +55,14 @@ def compute(fn: Function, left: Value, left_step: Value, right: Value, right_ste
             out: Value, out_step: Value, bias: Value, m: Value, n: Value, depth: Value,
             mode: Value, chunk: Value, chunks: Value, wide: Value, begin: Value, end: Value,
             worker: Value, *, real: str, lanes: int, rows: int, wide_by: int, narrow_by: int,
-            tail: int, left_form: str, packed: bool, bias_form: str,
-            turned: bool) -> None:  # fmt: skip
+            tail: int, left_form: str, packed: bool, bias_form: str, turned: bool,
+            long: bool) -> None:  # fmt: skip
     """Items: `chunks` pieces of `chunk` rows for every panel.
 
     `left_form`: "rows" (the numbers of a row side by side), "columns" (those of a k) or "packed".
     `packed`: whether `right` is; only then may its last vector not be full. `tail`: the rows of the
     tile for what is left of m. `bias_form`: "rows", "columns" or none. `turned`: `out` is written
-    transposed.
+    transposed. `long`: whether `depth` may be more than `CHAIN`.
     """
     panels = _Panels(fn, wide, lanes, wide_by, narrow_by)
     most = max(wide_by, narrow_by)
@@ -94,7 +95,22 @@ def compute(fn: Function, left: Value, left_step: Value, right: Value, right_ste
             at = fn.at(base, k * (width if packed else right_step), real)
             return fn.load(vector(lanes, real), at, v * lanes)
 
-        tile.accumulate(fn, places, depth, left_at, right_at)
+        if long:
+            flat = [place for line in places for place in line]
+            for i in range(len(flat)):
+                fn.store(fn.of(flat[i].kind, 0), held, i * lanes)
+            with fn.range(0, depth, CHAIN) as start:
+                stop = fn.minimum(start + CHAIN, depth)
+                for place in flat:
+                    place.set(0)
+                tile.accumulate(fn, places, stop, left_at, right_at, start=start)
+                for i, place in enumerate(flat):
+                    place.set(fn.load(place.kind, held, i * lanes) + place.get())
+                with fn.when(stop < depth):
+                    for i, place in enumerate(flat):
+                        fn.store(place.get(), held, i * lanes)
+        else:
+            tile.accumulate(fn, places, depth, left_at, right_at)
         sums = [[place.get() for place in line] for line in places]
         if valid is None and not turned:
             plain = fn.make("i1", f"and {mode.compare('!=', ADD)}, {(column + width <= n).name}")
@@ -181,21 +197,24 @@ def _turned(real: str, lanes: int, most: int, vectors: int, bias_form: str) -> F
     held, width, out, step, bias, rows, columns, mode = fn.args
     kind = vector(lanes, real)
     turned = fn.room(real, lanes * lanes)
-    mask = fn.mask(lanes, rows)
-    with fn.range(0, columns, lanes) as first:
-        lines = [fn.load(kind, held, width * min(i, most - 1) + first) for i in range(lanes)]
+    with fn.range(0, rows, lanes) as top, fn.range(0, columns, lanes) as left:
+        mask = fn.mask(lanes, rows - top)
+        corner = fn.at(held, top * width + left, real)
+        # past the last row the one before the tile's end stands in: nothing of it is written
+        last = most - 1 - top
+        lines = [fn.load(kind, corner, fn.minimum(last, i) * width) for i in range(lanes)]
         for i, line in enumerate(tile.transpose(fn, lines)):
             fn.store(line, turned, i * lanes)
-        with fn.range(0, fn.minimum(columns - first, lanes)) as i:
+        with fn.range(0, fn.minimum(columns - left, lanes)) as i:
             value = fn.variable(kind, fn.load(kind, turned, i * lanes))
-            place = fn.at(out, (first + i) * step, real)
+            place = fn.at(out, (left + i) * step + top, real)
             with fn.when(mode.compare("==", ADD)):
                 value.set(fn.load_some(kind, place, 0, mask) + value.get())
             if bias_form:
                 with fn.when(mode.compare("==", BIAS)):
                     value.set(value.get() + (
-                        fn.load_some(kind, bias, 0, mask) if bias_form == "rows"
-                        else fn.splat(fn.load(real, bias, first + i), lanes)))  # fmt: skip
+                        fn.load_some(kind, bias, top, mask) if bias_form == "rows"
+                        else fn.splat(fn.load(real, bias, left + i), lanes)))  # fmt: skip
             fn.store_some(value.get(), place, 0, mask)
     return fn
 
