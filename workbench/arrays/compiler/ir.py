@@ -7,9 +7,9 @@
     text = fn.text()
 
 A `Value` is typed ("i64", "float", "<16 x float>", "ptr", "i1" …); operators on values append
-instructions, and Python numbers take the type of what they meet. A `Variable` can be assigned, which
-is how sums are carried round a loop: LLVM keeps it in a register. Arithmetic is exactly what is
-written: nothing is rearranged or contracted, so the same operations give NumPy's bits; `fma` is
+instructions, and Python numbers take the type of what they meet. A `Variable` can be assigned,
+which is how sums are carried round a loop: LLVM keeps it in a register. Arithmetic is exactly what
+is written: nothing is rearranged or contracted, so the same operations give NumPy's bits; `fma` is
 asked for by name.
 """
 
@@ -397,9 +397,8 @@ class Function:
     def copy(self, source: Value, target: Value, size: Any) -> None:
         """Copy `size` bytes between places that do not overlap."""
         self.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        self.line(
-            f"call void @llvm.memcpy.p0.p0.i64({target}, {source}, {self.of('i64', size)}, i1 false)"
-        )
+        size = self.of("i64", size)
+        self.line(f"call void @llvm.memcpy.p0.p0.i64({target}, {source}, {size}, i1 false)")
 
     def clear(self, target: Value, size: Any) -> None:
         """Write `size` bytes of zeros."""
@@ -407,12 +406,6 @@ class Function:
         self.line(
             f"call void @llvm.memset.p0.i64({target}, i8 0, {self.of('i64', size)}, i1 false)"
         )
-
-    def prefetch(self, base: Value, index: Any = 0, kind: str = "float") -> None:
-        """Have the line of `index` elements behind `base` brought into the cache."""
-        self.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        place = self.at(base, index, kind)
-        self.line(f"call void @llvm.prefetch.p0({place}, i32 0, i32 3, i32 1)")
 
     # -- control -----------------------------------------------------------------------------------
 

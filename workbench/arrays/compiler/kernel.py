@@ -53,6 +53,8 @@ def _is_quick() -> bool:
 
 address = _quick_address if _is_quick() else _slow_address
 """Where an array's memory begins (in a sixth of the time that NumPy takes to say so)."""
+INSIDE = _HEAD if address is _quick_address else None
+"""How far into an array, as `id` says where it is, its memory's address stands; None: unknown."""
 
 
 def real(dtype: np.dtype) -> str:
@@ -70,6 +72,7 @@ class Made:
         self.pack = struct.Struct(f"={codes}").pack
 
     def __call__(self, total: int, grain: int, *arguments: Any) -> None:
+        """Compute `total` items, at least `grain` at a time on one thread."""
         launch(self.entry, self.pack(*arguments), total, grain)
 
 

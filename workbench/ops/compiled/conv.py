@@ -22,8 +22,9 @@ from workbench.arrays.scratch import scratch
 from . import conv_layout
 from .conv_layout import Layout
 
+_MUCH = 1 << 14  # elements of a weight from which on several threads pack it
 _DEEP = 64  # slots from which on a sum for the weight's gradient hides its beginning and end
-_ROOM = 160 << 10  # elements of planes and gradients that such a sum may run over
+_ROOM = 320 << 10  # elements of planes and gradients that such a sum may run over
 
 
 def _heads(fn: Function, blocks: Value, block: Value) -> list[Value]:
@@ -98,7 +99,7 @@ def _planes(
     blocks: Value, rows: Value, slots: Value, outs: Value, taps: Value, count: Value, parts: Value,
     channels: Value, plane: Value, x_channel: Value, x_image: Value, y_channel: Value,
     y_image: Value, k: Value, w_row: Value, depth: Value, begin: Value, end: Value, worker: Value,
-    *, real: str, step: int, out_step: int, flat: bool, full: bool, biased: bool,
+    *, real: str, step: int, out_step: int, flat: bool, full: bool, pieces: int, biased: bool,
 ) -> None:  # fmt: skip
     """Convolve; an item is (image, block, part of the output channels)."""
     high, wide, lanes = tile.size(real)
@@ -115,7 +116,9 @@ def _planes(
         with fn.range(panels * part // parts, panels * (part + 1) // parts) as panel:
             top = panel * high
             filters = [fn.minimum(top + m, k - 1) for m in range(high)]
+            packed = pieces > 1  # places in registers leave none for a pointer to every row
             lines = [fn.at(w, f * w_row, real) for f in filters]
+            near = fn.at(w, panel * depth * high, real)
             begins = [fn.load(real, bias, f) for f in filters] if biased else None
             made = fn.at(out, image * y_image + top * y_channel, real)
             apart = slot_n * lanes if flat else y_channel
@@ -123,8 +126,11 @@ def _planes(
             whole = slot_n // wide * wide
 
             def sums(first: Value, vectors: int) -> None:
-                heads = [fn.at(slots, (slot_at + first + v) * 3, "i64") for v in range(vectors)]
-                places = [fn.at(mine, fn.load("i64", head), real) for head in heads]
+                these = [
+                    _Slot(fn, fn.at(slots, (slot_at + first + v) * (3 * pieces), "i64"), pieces)
+                    for v in range(vectors)
+                ]
+                places = [[fn.at(mine, at, real) for at in slot.places] for slot in these]
                 into_ = tile.sums(fn, high, vectors, lanes, real)
                 if begins is not None:
                     for begin_, row in zip(begins, into_, strict=True):
@@ -133,19 +139,17 @@ def _planes(
                 tap = _Tap(fn, taps)
                 tile.accumulate(
                     fn, into_, depth,
-                    lambda n, m: fn.load(real, lines[m], tap(n)[1]),
-                    lambda n, v: fn.load(kind, places[v], tap(n)[0]),
+                    lambda n, m: (
+                        fn.load(real, near, n * high + m)
+                        if packed
+                        else fn.load(real, lines[m], tap(n)[1])
+                    ),
+                    lambda n, v: _pieced(fn, kind, places[v], tap(n)[0]),
                 )  # fmt: skip
                 for m, row in enumerate(into_):
                     with fn.when(top + m < k):
-                        for v, place in enumerate(row):
-                            at = fn.load("i64", heads[v], 1)
-                            line = fn.at(into, apart * m + at, real)
-                            if flat or full:
-                                fn.store(place.get(), line)
-                            else:
-                                lit = fn.mask(lanes, fn.load("i64", heads[v], 2))
-                                fn.store_some(place.get(), line, 0, lit)
+                        for slot, place in zip(these, row, strict=True):
+                            slot.store(place.get(), fn.at(into, apart * m, real), flat or full)
 
             with fn.range(0, whole, wide) as s:
                 sums(s, wide)
@@ -156,6 +160,66 @@ def _planes(
                 with fn.range(0, fn.minimum(k - top, high)) as m:
                     _copy_outs(fn, fn.at(held, m * apart, real), fn.at(made, m * y_channel, real),
                                outs, out_at, out_n, out_step, kind, lanes, real)  # fmt: skip
+
+
+@kernel("ptr w, ptr out, ptr taps, i64 depth, i64 w_row, i64 k")
+def _pack(
+    fn: Function, w: Value, out: Value, taps: Value, depth: Value, w_row: Value, k: Value,
+    begin: Value, end: Value, worker: Value, *, real: str,
+) -> None:  # fmt: skip
+    """The weight as the tiles read it: (panel, (channel, tap), row of the panel)."""
+    high, _, _ = tile.size(real)
+    with fn.range(begin, end) as panel:
+        lines = [fn.at(w, fn.minimum(panel * high + m, k - 1) * w_row, real) for m in range(high)]
+        into = fn.at(out, panel * depth * high, real)
+        with fn.range(0, depth) as n:
+            at = fn.load("i64", taps, n * 2 + 1)
+            for m, line in enumerate(lines):
+                fn.store(fn.load(real, line, at), into, n * high + m)
+
+
+class _Slot:
+    """A slot's entry in the table: where its pieces are read and written."""
+
+    def __init__(self, fn: Function, head: Value, pieces: int) -> None:
+        self.fn, self.head, self.pieces = fn, head, pieces
+        self.places = [fn.load("i64", head, q * 3) for q in range(pieces)]
+
+    def target(self, q: int) -> Value:
+        """Where a piece lies in the result."""
+        return self.fn.load("i64", self.head, q * 3 + 1)
+
+    def lit(self, q: int, lanes: int) -> Value:
+        """The mask of a piece's lanes."""
+        return self.fn.mask(lanes, self.fn.load("i64", self.head, q * 3 + 2))
+
+    def store(self, value: Value, line: Value, whole: bool) -> None:
+        """Write the pieces of a vector to a channel of the result."""
+        fn, part = self.fn, lanes_of(value.kind) // self.pieces
+        element = element_of(value.kind)
+        for q in range(self.pieces):
+            some = value
+            if self.pieces > 1:
+                some = fn.shuffle(value, value, range(q * part, (q + 1) * part))
+            place = fn.at(line, self.target(q), element)
+            if whole:
+                fn.store(some, place)
+            else:
+                fn.store_some(some, place, 0, self.lit(q, part))
+
+
+def _pieced(fn: Function, kind: str, places: list[Value], shift: Value) -> Value:
+    """A vector of pieces, each read `shift` elements behind its place."""
+    part = vector(lanes_of(kind) // len(places), element_of(kind))
+    return _joined(fn, [fn.load(part, place, shift) for place in places])
+
+
+def _joined(fn: Function, parts: list[Value]) -> Value:
+    """Vectors side by side."""
+    while len(parts) > 1:
+        both = range(2 * lanes_of(parts[0].kind))
+        parts = [fn.shuffle(a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
 
 
 class _Tap:
@@ -206,12 +270,20 @@ def _run(
         parts = 1 if items > 1 else max(1, min(-(-k // high) // 2, 4))
         made = _planes.of(
             real=kind, step=lay.step, out_step=lay.out_step, flat=lay.flat, full=lay.full,
-            biased=bias is not None,
+            pieces=lay.pieces, biased=bias is not None,
         )  # fmt: skip
         lay.held[key] = (made, room, items * parts, parts)
     made, room, items, parts = lay.held[key]
     rooms = scratch("conv", (parallel.threads(), room), x.dtype)
     x_channel, y_channel = x.size // (images * channels), out.size // (images * k)
+    if lay.pieces > 1:
+        kind = real(x.dtype)
+        high = tile.size(kind)[0]
+        panels = -(-k // high)
+        packed = scratch("conv weight", (panels, lay.depth, high), x.dtype)
+        _pack(panels, 1 if w.size > _MUCH else panels, address(w), address(packed), lay.tables[4],
+              lay.depth, w_row, k, real=kind)  # fmt: skip
+        w = packed
     made(
         items, 1, address(x), address(w), 0 if bias is None else address(bias), address(out),
         address(rooms), room, *lay.tables, lay.count, parts, channels, lay.plane, x_channel,
@@ -229,11 +301,12 @@ def _weights(
     rows: Value, slots: Value, outs: Value, taps: Value, count: Value, group: Value, images: Value,
     channels: Value, plane: Value, x_channel: Value, y_channel: Value, k: Value, depth: Value,
     most: Value, begin: Value, end: Value, worker: Value, *, real: str, step: int, flat: bool,
+    pieces: int,
 ) -> None:  # fmt: skip
     """The weight's gradient of each item: (group of images, block) → `sums`.
 
-    These are whole tiles: (items, K / rows, depth / columns, rows, columns). Gradients lie beside the planes as (panel, slot,
-    filter, lane), so that the loop over the slots reads them one after the other.
+    These are whole tiles: (items, K / rows, depth / columns, rows, columns). Gradients lie beside
+    the planes as (panel, slot, filter, lane): the loop over the slots reads them in a row.
     """
     high, across, lanes = tile.size(real)
     kind = vector(lanes, real)
@@ -262,10 +335,15 @@ def _weights(
                             fn.store(fn.load(kind, line, s * lanes), target, s * (high * lanes))
                     else:
                         with fn.range(0, slot_n) as s:
-                            head = fn.at(slots, (slot_at + s) * 3, "i64")
-                            lit = fn.mask(lanes, fn.load("i64", head, 2))
-                            some = fn.load_some(kind, source, fn.load("i64", head, 1), lit)
-                            fn.store(some, target, s * (high * lanes))
+                            head = fn.at(slots, (slot_at + s) * (3 * pieces), "i64")
+                            slot, part = _Slot(fn, head, pieces), lanes // pieces
+                            some = [
+                                fn.load_some(
+                                    vector(part, real), source, slot.target(q), slot.lit(q, part)
+                                )
+                                for q in range(pieces)
+                            ]
+                            fn.store(_joined(fn, some), target, s * (high * lanes))
                     otherwise()
                     with fn.range(0, slot_n) as s:
                         fn.store(fn.of(kind, 0), target, s * (high * lanes))
@@ -282,8 +360,12 @@ def _weights(
                     shift = g * whole
                     near = fn.at(given, g * slot_n * (high * lanes), real)
                     with fn.range(0, slot_n) as s:
-                        at = fn.load("i64", slots, (slot_at + s) * 3) + shift
-                        several = [fn.load(kind, p, at) for p in planes]
+                        head = fn.at(slots, (slot_at + s) * (3 * pieces), "i64")
+                        places = _Slot(fn, head, pieces).places
+                        several = [
+                            _pieced(fn, kind, [fn.at(p, at, real) for at in places], shift)
+                            for p in planes
+                        ]
                         for m, places in enumerate(into):
                             here = fn.load(kind, near, s * (high * lanes) + m * lanes)
                             for place, value in zip(places, several, strict=True):
@@ -333,7 +415,7 @@ def _spread(
 def filled(geo: Any, char: str) -> float:
     """The share of the lanes that hold results, in a convolution of three sides."""
     lay = conv_layout.forward(geo, tile.size(real(np.dtype(char)))[2])
-    return prod(geo.outs) / (len(lay.slots) // 3 * lay.lanes)
+    return prod(geo.outs) / (lay.number * lay.lanes)
 
 
 def forward(x: Any, w: Any, geo: Any, out: Any, bias: Any = None) -> None:
@@ -363,7 +445,7 @@ def adjoint_weight(x: Any, y: Any, geo: Any, out: Any) -> None:
         items, 1, address(x), address(y), address(sums), address(rooms), room,
         *lay.tables, lay.count, group, geo.batch, lay.channels, lay.plane, x[0, 0].size,
         y[0, 0].size, geo.k, lay.depth, lay.most,
-        real=kind, step=lay.step, flat=lay.flat,
+        real=kind, step=lay.step, flat=lay.flat, pieces=lay.pieces,
     )  # fmt: skip
     total = np.add.reduce(sums, axis=0).transpose(0, 2, 1, 3)
     total = total.reshape(panels * high, columns * across)

@@ -6,10 +6,11 @@ every residue of the stride gets a plane of its own, so that a window's element 
 convolution is then a sum over (channel, tap) of a weight times vectors read at shifted places.
 Nothing is unfolded.
 
-Results are computed in *slots* of one vector each. In rows that fill their vectors well a slot is a
-piece of one output row; else slots run on through the flattened plane, over the padding between
-rows, and what falls there is dropped when rows are copied out. Large images are cut into *blocks* of
-output rows, and an item of work is one block of one image.
+Results are computed in *slots* of one vector each. A slot is a piece of one output row, or two or
+four pieces where rows are short; or, if that leaves fewer lanes empty, slots run on through the
+flattened plane, over the padding between rows, and what falls there is dropped when rows are copied
+out. Large images are cut into *blocks* of output rows, and an item of work is one block of one
+image.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Layout:
 
     `blocks`: for each block its rows of planes, slots and rows of results, as (first, number) each.
     `rows`: (source, target, elements, elements with the zeros that follow) of every row to copy.
-    `slots`: (place in the planes, place in the result, lanes). `outs`: for slots that run on,
+    `slots`: (place in the planes, place in the result, lanes) of each of a slot's `pieces`. `outs`:
+    for slots that run on,
     (source, target, elements) of every row of results. `taps`: (offset in the planes, offset in
     the weight) of every (channel, tap). `plane`: elements of a channel's planes.
 
@@ -61,9 +63,9 @@ class Layout:
         self.out_start, self.out_strides = out_start, out_strides
         self.residues = list(product(*(side.residues for side in sides)))
         self.size = [self._extent(i, side.out) for i, side in enumerate(sides)]
-        wide, along = self.size[2], -(-sides[2].out // lanes) * lanes
-        self.flat = out_step > 1 or wide < along
-        self.full = not self.flat and sides[2].out % lanes == 0
+        self.pieces = self._pieces()
+        self.flat = self.pieces == 0
+        self.pieces = self.pieces or 1
         outer = 0 if sides[0].out > 1 else 1  # blocks are cut along D, or H in a plane
         rows = self._rows_at_a_time(outer)
         self.size[outer] = self._extent(outer, rows)
@@ -76,7 +78,11 @@ class Layout:
         self.rows = _table([row for part in parts for row in part.rows])
         self.slots = _table([slot for part in parts for slot in part.slots])
         self.outs = _table([out for part in parts for out in part.outs])
-        self.most = max(len(part.slots) for part in parts)
+        self.most = max(part.count for part in parts)
+        self.number = sum(part.count for part in parts)
+        self.full = not self.flat and all(
+            n == lanes // self.pieces for *_, n in (slot for part in parts for slot in part.slots)
+        )
         taps = [self._offset(tap) for tap in product(*(s.taps for s in sides))]
         self.taps = _table(
             [
@@ -93,6 +99,17 @@ class Layout:
         """Where the tables begin: blocks, rows, slots, outs, taps."""
         several = (self.blocks, self.rows, self.slots, self.outs, self.taps)
         return tuple(table.__array_interface__["data"][0] for table in several)
+
+    def _pieces(self) -> int:
+        """How many pieces of rows make a slot; 0 where slots run on."""
+        wide = self.sides[2].out
+        costs = {0: self.size[2] * 1.02}
+        if self.out_step == 1:
+            for pieces, more in ((1, 1.0), (2, 1.03), (4, 1.15)):  # to put a vector together
+                if pieces == 1 or self.lanes // pieces >= 4:
+                    part = self.lanes // pieces
+                    costs[pieces] = -(-wide // part) * part * more
+        return min(costs, key=costs.__getitem__)
 
     def _extent(self, side: int, outs: int) -> int:
         """Places of a plane along a side, for so many results."""
@@ -137,12 +154,17 @@ class _Block:
         if layout.flat:
             last = places[-1][0] + wide
             self.slots = [(at, at, lanes) for at in range(0, last, lanes)]
+            self.count = len(self.slots)
             self.outs = [(at, to, wide) for at, to in places]
         else:
+            part = lanes // layout.pieces
             self.slots = [
-                (at + w, to + w, min(lanes, wide - w)) for at, to in places
-                for w in range(0, wide, lanes)
+                (at + w, to + w, min(part, wide - w)) for at, to in places
+                for w in range(0, wide, part)
             ]  # fmt: skip
+            while len(self.slots) % layout.pieces:
+                self.slots.append((0, 0, 0))
+            self.count = len(self.slots) // layout.pieces
 
     @staticmethod
     def _target(layout: Layout, starts: list[int], d: int, h: int) -> int:
@@ -186,7 +208,7 @@ def _first(side: Side, residue: int) -> int:
 def _heads(parts: list[_Block]) -> list[tuple[int, ...]]:
     heads, at = [], [0, 0, 0]
     for part in parts:
-        sizes = [len(part.rows), len(part.slots), len(part.outs)]
+        sizes = [len(part.rows), part.count, len(part.outs)]
         heads.append(tuple(n for pair in zip(at, sizes, strict=True) for n in pair))
         at = [a + n for a, n in zip(at, sizes, strict=True)]
     return heads
@@ -217,7 +239,7 @@ def backward(geo: Any, lanes: int) -> list[Layout]:
     A place i of the input was read at tap t by the window o where i + lo = o · stride + t ·
     dilation; places of one residue are read by the same taps, and by windows side by side.
     """
-    kd, kh, kw = geo.kernel
+    _, kh, kw = geo.kernel
     found = []
     for residue in product(*(range(s) for s in geo.stride)):
         sides, kept, starts, empty = [], [], [], False

@@ -43,9 +43,8 @@ def _choice(geo: Geometry, char: str, compiling: bool) -> Any:
     """The module that computes this convolution in this dtype on the CPU; None for `columns`."""
     if char not in "fd":
         return None
-    if compiling and geo.groups == 1 and geo.work >= _TINY:
-        if compiled.filled(geo.lifted(), char) >= _FILLED:
-            return compiled
+    if compiling and geo.groups == 1 and geo.work >= _TINY and _fills(geo, char):
+        return compiled
     if geo.work < _SMALL:
         return None
     if geo.groups > 1:
@@ -59,6 +58,11 @@ def _choice(geo: Geometry, char: str, compiling: bool) -> Any:
     if char == "f" and geo.work >= _LARGE and _three_high(geo):
         return winograd
     return rows
+
+
+def _fills(geo: Geometry, char: str) -> bool:
+    """Whether the compiled kernels' vectors are full enough."""
+    return compiled.filled(geo.lifted(), char) >= _FILLED
 
 
 def _three_high(geo: Geometry) -> bool:
