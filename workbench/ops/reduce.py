@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
+from .compiled import reduce as compiled
 from .declare import op
 from .samples import Sample, bad_dim, bad_dims, reduction
 
@@ -52,6 +55,17 @@ def reduced(input, dim, keepdim):
     return tuple(n for i, n in enumerate(input) if i not in gone)
 
 
+@lru_cache(maxsize=1024)
+def _planned(shape, dim, keepdim):
+    where = None if dim is None else axes(dim, len(shape))
+    return compiled.plan(shape, where), reduced(shape, dim, keepdim), float(_count(shape, dim))
+
+
+def _plan(shape, dim, keepdim):
+    """How a compiled kernel sums, the shape of what is left, and of how many numbers each is."""
+    return _planned(shape, tuple(dim) if type(dim) is list else dim, keepdim)
+
+
 def _spread(F, g, input_shape, dim, keepdim):
     """A reduced gradient, broadcast back over the reduced dimensions."""
     if dim is None and not F.taped and F.xp is np and g.dtype.char in "fd" and g.size == 1:
@@ -67,6 +81,10 @@ def _spread(F, g, input_shape, dim, keepdim):
 @op(errors=bad_dims, shape=reduced, samples=reduction)
 def sum_op(xp, input, /, dim=None, keepdim=False, dtype=None):
     """Sum over `dim`; bools and small integers add up in int64 (or in `dtype`)."""
+    if dtype is None and compiled.fits(input):
+        way, left, _ = _plan(input.shape, dim, keepdim)
+        if way is not None:
+            return compiled.total(input, way, left, 1.0)
     if dtype is None and input.dtype.kind in "bui":
         dtype = np.int64
     where = None if dim is None else _axis(dim, input.ndim)
@@ -96,6 +114,10 @@ def mean(xp, input, /, dim=None, keepdim=False, dtype=None):
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
             f"complex dtype. Got: {input.dtype.name}; convert it with .float()"
         )
+    if dtype is None and compiled.fits(input):
+        way, left, n = _plan(input.shape, dim, keepdim)
+        if way is not None:
+            return compiled.total(input, way, left, n)
     where = _axis(dim, input.ndim)
     n = _count(input.shape, dim)
     total = input.sum(axis=where, keepdims=keepdim, dtype=dtype)

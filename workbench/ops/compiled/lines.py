@@ -19,7 +19,7 @@ from workbench.arrays.compiler.llvm import host
 
 UNROLL = 4  # vectors at a time
 PIECE = 4096  # elements whose sum is taken in the numbers' own precision
-SERIAL = 1 << 14  # elements: less is no work for two
+SERIAL = 1 << 16  # elements: less is no work for two
 
 
 def vec(real: str) -> str:
