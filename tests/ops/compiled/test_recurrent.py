@@ -99,14 +99,14 @@ def counted(monkeypatch):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "sizes",
-    [(4, 1, 1, 1), (5, 3, 4, 5), (4, 32, 20, 48), (6, 7, 3, 33), (5, 13, 16, 64), (4, 2, 5, 100)],
+    [(8, 1, 1, 1), (5, 3, 4, 5), (4, 32, 20, 48), (6, 7, 3, 33), (5, 13, 16, 64), (4, 2, 5, 100)],
 )
 def test_is_torch(kind, sizes, counted):
     close(kind, *sizes)
     assert counted == [sizes[0], 1, sizes[0] - 1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     kind=st.sampled_from(KINDS), steps=st.integers(4, 9), batch=st.sampled_from([1, 3, 5, 14, 35]),
     inputs=st.integers(1, 20), hidden=st.integers(1, 70), given=st.booleans(),
@@ -199,7 +199,8 @@ def test_gradients_that_repeat_or_lie_across(kind):
 
 
 def test_what_is_left_to_numpy(counted):
-    close("lstm", 3, 2, 4, 5)  # few steps
+    close("lstm", 3, 4, 4, 5)  # few steps
+    close("lstm", 7, 1, 4, 5)  # few rows
     layer(wb, "lstm", 4, 8, proj_size=3)(wb.zeros(5, 2, 4))[0].sum().backward()
     results(wb, "gru", 5, 2, 4, 5, dtype=np.float64)
     assert not counted

@@ -14,7 +14,8 @@ import numpy as np
 from workbench.arrays.compiler.functions import sigmoid, tanh
 from workbench.arrays.compiler.kernel import kernel
 
-from .recurrent import BACKWARD, FORWARD, WIDE, Step, order, product, rows, states_from
+from .gemm import product
+from .recurrent import BACKWARD, FORWARD, WIDE, Step, order, rows, states_from
 from .recurrent import backward as go_back
 from .recurrent import forward as go
 

@@ -30,21 +30,21 @@ from workbench.arrays.compiler.llvm import host
 from workbench.arrays.compiler.tile import sums, transpose
 from workbench.arrays.scratch import scratch
 
-from .gemm import product
-
-LEAST_STEPS = 4  # over fewer, packing the weights is most of the work
+LEAST_STEPS, LEAST_ROWS = 4, 8  # with fewer, packing the weights is most of the work
 WIDE = 2  # vectors of units in a panel where there is but one sum for each unit
 _LONGER = 16  # numbers between the rows of gradients
-_ALONE = 3_000_000  # multiplications of a step: fewer are no work for two
+_ALONE = 1_000_000  # multiplications of a step: fewer are no work for two
 _PACKED_ALONE = 1 << 16  # weights: packing fewer is none either
 
 
 def fits(xp: Any, batch_sizes: Any, input: Any, *others: Any) -> bool:
     """Whether a layer over inputs (T, B, I), with these states and weights, is compiled."""
+    steps, batch, _ = input.shape
     return (
         xp is np
         and batch_sizes is None
-        and input.shape[0] >= LEAST_STEPS
+        and steps >= LEAST_STEPS
+        and steps * batch >= LEAST_ROWS
         and all(v is None or (v.dtype == np.float32 and v.size) for v in (input, *others))
         and compiler.available()
     )
@@ -354,20 +354,3 @@ def backward(
     go(1, last, 0, last, seed, size)
     go(steps - 1, last - way, depth, last, (of_out, last - way), of_out.strides[1] // 4)
     return grads.reshape(steps * batch, stride)[:, :columns]
-
-
-__all__ = [
-    "BACKWARD",
-    "FORWARD",
-    "LEAST_STEPS",
-    "WIDE",
-    "Line",
-    "Step",
-    "backward",
-    "fits",
-    "forward",
-    "order",
-    "product",
-    "rows",
-    "states_from",
-]
