@@ -236,16 +236,19 @@ def crew() -> Crew:
     return held
 
 
+def ready() -> Crew:
+    """The crew, with nobody asleep: for a kernel that calls `run` itself."""
+    held = _crew
+    if held is None or held.threads != parallel._count:
+        held = crew()
+    if held.asleep.value:
+        held.wake()
+    return held
+
+
 def launch(kernel: int, arguments: bytes, total: int, grain: int) -> None:
     """Run a kernel over `total` items, `grain` at a time, on all threads."""
-    state = 0
-    if total > grain:
-        held = _crew
-        if held is None or held.threads != parallel._count:
-            held = crew()
-        if held.asleep.value:
-            held.wake()
-        state = held.state
+    state = ready().state if total > grain else 0
     # one argument: ctypes takes its time for each
     _begin(_head(state, kernel, total, grain) + arguments)
 

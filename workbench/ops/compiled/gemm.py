@@ -36,6 +36,7 @@ from workbench.arrays.scratch import room
 from workbench.ops.rows import over_rows
 
 from . import gemm_kernels as kernels
+from .gemm_kernels import where
 
 LEAST = 1 << 17  # multiply-adds: below it NumPy is quicker
 DEEP = 1024  # of k in a block: a panel of `right` fits the second cache
@@ -225,7 +226,7 @@ class Plan:
     """How products of certain shapes and strides are computed."""
 
     __slots__ = (
-        "depth", "entry", "fixed", "grain", "kind", "shape", "size", "swapped", "total",
+        "crew", "entry", "fixed", "grain", "kind", "shape", "size", "swapped", "total",
     )  # fmt: skip
 
     def __init__(self, left: _Factor, right: _Factor, depth: int, out_step: int, name: str,
@@ -288,34 +289,35 @@ class Plan:
         out_m, out_n = (1, out_step) if self.swapped else (out_step, 1)
         order = (2, 1) if self.swapped else (1, 2)
         outer, inner = lead[1]
-        alone = work < _ALONE
         codes = "=QQQQ" + "q" * 28
         self.fixed = struct.pack(
             codes, crew.entries()[0], compute, pack_r, pack_l,
             left.step if left.deep else left.along, left.step, left.along,
             right.step if right.deep else right.along, right.along, right.step,
             out_step, out_m, out_n, m, n, depth, m_block, n_block, k_block,
-            int(self.swapped), int(not self.swapped), chunk, int(alone), right_room, size,
+            int(self.swapped), int(not self.swapped), chunk, int(work < _ALONE), right_room, size,
             inner[0], outer[order[0]], inner[order[0]], outer[order[1]], inner[order[1]],
             outer[3], inner[3],
         )  # fmt: skip
         self.total = batch
-        few = shared or batch * work < _ALONE
-        self.grain = batch if few else max(1, _ITEM // work)
+        self.crew = batch * work >= _ALONE
+        self.grain = batch if shared or not self.crew else max(1, _ITEM // work)
 
     def __call__(self, a: Any, b: Any, out: Any, bias: Any = None, add: bool = False) -> Any:
         """The product of arrays of the plan's shapes and strides."""
         if out is None:
             out = np.empty(self.shape, self.kind)
-        held = crew.crew()
-        if held.asleep.value:
-            held.wake()
+        state, threads = 0, 1
+        if self.crew:
+            held = crew.ready()
+            state, threads = held.state, held.threads
         if self.swapped:
             a, b = b, a
-        space = room("products", self.size * held.threads)
-        held.run(
-            held.state, self.entry,
-            _pack(id(a), id(b), id(out), 0 if bias is None else id(bias), id(space), held.state,
+        space = room("products", self.size * threads)
+        crew.launch(
+            self.entry,
+            _pack(where(a), where(b), where(out), 0 if bias is None else where(bias),
+                  where(space), state,
                   kernels.ADD if add else kernels.SET if bias is None else kernels.BIAS)
             + self.fixed,
             self.total, self.grain,

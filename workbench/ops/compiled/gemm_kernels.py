@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.arrays.compiler import tile
 from workbench.arrays.compiler.ir import Function, Value, element_of, lanes_of, vector
-from workbench.arrays.compiler.kernel import kernel
+from workbench.arrays.compiler.kernel import INSIDE, address, kernel
 
 CHAIN = 256  # products added one after another; rounding grows with their number
 SET, BIAS, ADD = 0, 1, 2  # what becomes of a tile: out = sums, out = sums + bias, out += sums
@@ -331,7 +331,7 @@ def walk(fn: Function, left: Value, right: Value, out: Value, bias: Value, room:
          right_packed: bool, left_packed: bool, shared: bool) -> None:  # fmt: skip
     """Items: products of a batch, block by block.
 
-    Arrays are told by NumPy's objects, whose memory is looked up here. With `shared` every product
+    Arrays are told by `where`, and their memory is looked up here. With `shared` every product
     is computed by all threads together, otherwise each by one.
     """
     left, right, out, room = (memory(fn, array) for array in (left, right, out, room))
@@ -393,5 +393,8 @@ def walk(fn: Function, left: Value, right: Value, out: Value, bias: Value, room:
 
 
 def memory(fn: Function, array: Value) -> Value:
-    """Where the memory of a NumPy array begins, given the object."""
-    return fn.load("ptr", array, object.__basicsize__ // 8)
+    """Where the memory of a NumPy array begins, of which `where` was told."""
+    return array if INSIDE is None else fn.load("ptr", array, INSIDE // 8)
+
+
+where = address if INSIDE is None else id
