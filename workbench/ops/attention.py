@@ -196,17 +196,19 @@ def attention(xp, query, key, value, mask=None, /, scale=1.0, is_causal=False, d
 
     Raises RuntimeError when the sizes do not fit.
     """
-    _check(query.shape, key.shape, value.shape)
     kind = query.dtype
-    q, k, v, m = (_single(x) for x in (query, key, value, mask))
+    q, k, v, m = _single(query), _single(key), _single(value), _single(mask)
+    if mask is None and dropout_p == 0:
+        plan = compiled.plan(q, k, v, is_causal)
+        if plan is not None:
+            out, inverse, shift = plan.forward(q, k, v, scale)
+            return (out if q is query else out.astype(kind)), None, inverse, shift, None
+    _check(query.shape, key.shape, value.shape)
     lead = _lead(query.shape, key.shape, value.shape)
     if mask is not None:
         lead = np.broadcast_shapes(lead, mask.shape[:-2])
     rows, columns = query.shape[-2], key.shape[-2]
     keep = None
-    if mask is None and dropout_p == 0 and compiled.suits(lead, q, k, v):
-        out, inverse, shift = compiled.forward(q, k, v, lead, scale, is_causal)
-        return out.astype(kind, copy=False), None, inverse, shift, None
     if dropout_p > 0:
         keep = _keep(xp, (*lead, rows, columns), dropout_p)
     if math.prod(lead) * rows * columns > WHOLE:
@@ -318,13 +320,12 @@ def attention_backward(
     """
     kind = query.dtype
     g, q, k, v, o, m = (_single(x) for x in (grad, query, key, value, out, mask))
-    lead = inverse.shape[:-2]
     shapes = (query.shape, key.shape, value.shape, None if mask is None else mask.shape)
-    if weights is mask is keep is None and shift is not None and compiled.suits(lead, q, k, v):
-        if g.strides[-1] != g.itemsize or not compiled.suits(lead, g):
-            g = np.ascontiguousarray(g)
-        found = compiled.backward(g, q, k, v, inverse, shift, lead, scale, is_causal)
-        return _summed(xp, (*found, None), shapes, wanted, kind, None)
+    if weights is mask is keep is None and shift is not None:
+        plan = compiled.plan(q, k, v, is_causal)
+        if plan is not None:
+            found = plan.backward(g, q, k, v, inverse, shift, scale)
+            return _summed(xp, (*found, None), shapes, wanted, kind, None)
     g = g * inverse
     # of every row: Σ dO O / Σ E, to be subtracted from dP / Σ E
     level = (np.vecdot(g, o) if type(g) is np.ndarray else (g * o).sum(axis=-1))[..., None]
@@ -351,7 +352,9 @@ def attention_backward(
 def _summed(xp, found, shapes, wanted, kind, mask_kind):
     """Gradients in the shapes and dtypes of what they belong to."""
     return tuple(
-        sum_to.forward(xp, part, shape).astype(kind if i < 3 else mask_kind, copy=False)
+        (part if part.shape == shape else sum_to.forward(xp, part, shape)).astype(
+            kind if i < 3 else mask_kind, copy=False
+        )
         if want
         else xp.empty((0,), kind)
         for i, (part, shape, want) in enumerate(zip(found, shapes, wanted, strict=True))

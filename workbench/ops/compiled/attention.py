@@ -13,13 +13,15 @@ nothing is computed but what shares a tile with it.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from workbench.arrays import compiler, parallel
 from workbench.arrays.compiler import tile
+from workbench.arrays.compiler.crew import launch
 from workbench.arrays.compiler.functions import exp
 from workbench.arrays.compiler.ir import Function, Value, vector
 from workbench.arrays.compiler.kernel import address, kernel, real
@@ -162,13 +164,13 @@ def _places(fn: Function, item: Value, heads: Value, *steps: Value) -> list[Valu
 
 
 @kernel(
-    "ptr q, ptr k, ptr v, ptr out, ptr largest, ptr inverse, ptr work, i64 heads, i64 rows, "
-    "i64 keys, i64 q0, i64 q1, i64 q2, i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, i64 v2, i64 o0, "
-    "i64 o1, i64 o2, double scale, i64 size"
+    "ptr q, ptr k, ptr v, ptr out, ptr largest, ptr inverse, ptr work, double scale, "
+    "i64 heads, i64 rows, i64 keys, i64 q0, i64 q1, i64 q2, i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, "
+    "i64 v2, i64 o0, i64 o1, i64 o2, i64 size"
 )
 def attend(
-    fn, q, k, v, out, largest, inverse, work, heads, rows, keys, q0, q1, q2, k0, k1, k2, v0, v1,
-    v2, o0, o1, o2, scale, size, begin, end, worker, *, real, width, values, causal,
+    fn, q, k, v, out, largest, inverse, work, scale, heads, rows, keys, q0, q1, q2, k0, k1, k2,
+    v0, v1, v2, o0, o1, o2, size, begin, end, worker, *, real, width, values, causal,
 ):  # fmt: skip
     """softmax(Q Kᵀ scale) V; items are blocks of queries of every head."""
     form = _Form(fn, real)
@@ -249,13 +251,13 @@ def _scaled(
 
 @kernel(
     "ptr g, ptr q, ptr k, ptr v, ptr largest, ptr inverse, ptr dq, ptr dk, ptr dv, ptr work, "
-    "i64 heads, i64 rows, i64 keys, i64 shares, i64 g0, i64 g1, i64 g2, i64 q0, i64 q1, i64 q2, "
-    "i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, i64 v2, i64 a0, i64 a1, i64 a2, i64 b0, i64 b1, "
-    "i64 b2, i64 bs, i64 c0, i64 c1, i64 c2, i64 cs, double scale, i64 size"
+    "double scale, i64 heads, i64 rows, i64 keys, i64 shares, i64 g0, i64 g1, "
+    "i64 g2, i64 q0, i64 q1, i64 q2, i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, i64 v2, i64 a0, i64 a1, "
+    "i64 a2, i64 b0, i64 b1, i64 b2, i64 bs, i64 c0, i64 c1, i64 c2, i64 cs, i64 size"
 )
 def attend_back(
-    fn, g, q, k, v, largest, inverse, dq, dk, dv, work, heads, rows, keys, shares, g0, g1, g2, q0,
-    q1, q2, k0, k1, k2, v0, v1, v2, a0, a1, a2, b0, b1, b2, bs, c0, c1, c2, cs, scale, size, begin,
+    fn, g, q, k, v, largest, inverse, dq, dk, dv, work, scale, heads, rows, keys, shares, g0, g1,
+    g2, q0, q1, q2, k0, k1, k2, v0, v1, v2, a0, a1, a2, b0, b1, b2, bs, c0, c1, c2, cs, size, begin,
     end, worker, *, real, width, values, causal,
 ):  # fmt: skip
     """The gradients of `attend`; an item is every so-manieth block of queries of a head.
@@ -354,98 +356,186 @@ def _keep(form: _Form, sums: Any, into: Value, key: Value) -> None:
 # -- the way in ------------------------------------------------------------------------------------
 
 
-def _block(dtype: np.dtype) -> tuple[int, int]:
-    """(queries of a block, rows of a tile)."""
-    lanes = host().lanes * 4 // dtype.itemsize
-    return 2 * lanes, 8 if host().registers >= 32 else 4
+def plan(q: Any, k: Any, v: Any, causal: bool) -> _Plan | None:
+    """What computes attention of arrays of these shapes and strides; None where NumPy does."""
+    if not compiler.available():
+        return None
+    key = (q.shape, q.strides, k.shape, k.strides, v.shape, v.strides, q.dtype, causal)
+    try:
+        found = _plans[key]
+    except KeyError:
+        if len(_plans) >= _PLANS:
+            _plans.clear()
+        found = _plans[key] = _Plan(q, k, v, causal) if _suits(q, k, v) else None
+    except TypeError:  # not NumPy's
+        return None
+    return found if type(q) is type(k) is type(v) is np.ndarray else None
 
 
-def _steps(x: np.ndarray) -> tuple[int, int, int]:
-    """Strides in elements along batch, head and row; 0 where `x` is broadcast."""
+_plans: dict[Any, _Plan | None] = {}
+_PLANS = 1024
+
+
+def _suits(*arrays: Any) -> bool:
+    """Whether the kernels take these: matrices in floats of one size, each row in one piece."""
+    q, k, v = arrays
+    dtype = q.dtype
+    if any(
+        type(x) is not np.ndarray or x.dtype != dtype or not x.dtype.isnative or not x.size
+        or not 2 <= x.ndim <= 4 or not _fits(x)
+        for x in arrays
+    ):  # fmt: skip
+        return False
+    return (
+        dtype.char in "fd"
+        and q.shape[-2] >= _LEAST
+        and q.shape[-1] == k.shape[-1]
+        and k.shape[-2] == v.shape[-2]
+    )
+
+
+def _fits(x: np.ndarray) -> bool:
+    return (
+        x.flags.aligned
+        and (x.strides[-1] == x.itemsize or x.shape[-1] == 1)
+        and not any(s % x.itemsize for s in x.strides)
+    )
+
+
+class _Steps(NamedTuple):
+    """Strides in elements along batch, head and row; 0 where an array is broadcast."""
+
+    batch: int
+    head: int
+    row: int
+
+
+def _steps(x: np.ndarray) -> _Steps:
     held = [0 if n == 1 else s // x.itemsize
             for n, s in zip(x.shape[:-1], x.strides[:-1], strict=True)]  # fmt: skip
-    return tuple([0] * (3 - len(held)) + held)
+    return _Steps(*[0] * (3 - len(held)), *held)
 
 
-def suits(lead: tuple[int, ...], *arrays: np.ndarray) -> bool:
-    """Whether the kernels take these: matrices in floats of one size, each row in one piece."""
-    dtype = arrays[0].dtype
-    return (
-        compiler.available()
-        and dtype.char in "fd"
-        and len(lead) <= 2
-        and all(
-            type(x) is np.ndarray and x.dtype is dtype and x.flags.aligned
-            and x.ndim <= 4
-            and (x.strides[-1] == x.itemsize or x.shape[-1] == 1)
-            and not any(s % x.itemsize for s in x.strides)
-            for x in arrays
-        )
-        and arrays[0].shape[-2] >= _LEAST
-        and all(x.size for x in arrays)
-    )  # fmt: skip
+class _Memory:
+    """How a result (…, L, E) lies: heads inside of places where those of `like` do."""
+
+    def __init__(self, shape: tuple[int, ...], like: np.ndarray) -> None:
+        self.swapped = len(shape) == like.ndim == 4 and like.strides[1] < like.strides[2]
+        self.shape = (shape[0], shape[2], shape[1], shape[3]) if self.swapped else shape
+        self.dtype = like.dtype
+        self.steps = _steps(self())
+
+    def __call__(self) -> np.ndarray:
+        made = np.empty(self.shape, self.dtype)
+        return made.swapaxes(1, 2) if self.swapped else made
 
 
-def made_like(shape: tuple[int, ...], like: np.ndarray) -> np.ndarray:
-    """An array (…, L, E), with heads inside of places in memory where `like` has them so."""
-    if len(shape) == 4 and like.ndim == 4 and like.strides[1] < like.strides[2]:
-        batch, heads, rows, width = shape
-        return np.empty((batch, rows, heads, width), like.dtype).swapaxes(1, 2)
-    return np.empty(shape, like.dtype)
+class _Plan:
+    """How attention over arrays of certain shapes and strides is computed."""
+
+    def __init__(self, q: np.ndarray, k: np.ndarray, v: np.ndarray, causal: bool) -> None:
+        self.lead = lead = np.broadcast_shapes(*(x.shape[:-2] for x in (q, k, v)))
+        self.dtype, self.causal = q.dtype, causal
+        self.rows, self.keys = rows, keys = q.shape[-2], k.shape[-2]
+        self.width, self.values = width, values = q.shape[-1], v.shape[-1]
+        self.settings = {
+            "real": real(q.dtype), "width": width, "values": values, "causal": causal,
+        }  # fmt: skip
+        self.inputs = (*_steps(q), *_steps(k), *_steps(v))
+        self.memory = _Memory((*lead, rows, values), q)
+        self.row_shape = (*lead, rows, 1)
+        lanes = host().lanes * 4 // q.itemsize
+        self.block = block = 2 * lanes
+        tall = 8 if host().registers >= 32 else 4
+        self.tall = -(-keys // tall) * tall
+        self.count, self.heads = math.prod(lead), lead[-1] if lead else 1
+        self.size = (width + 1 + self.tall) * block * q.itemsize
+        self.total = self.count * -(-rows // block)
+        each = block * keys * (width + values) // (2 if causal else 1)
+        self.grain = max(1, _GRAIN // each)
+        self.entry = attend.of(**self.settings).entry
+        self.fixed = _integers(self.heads, rows, keys, *self.inputs, *self.memory.steps, self.size)
+        self._back: dict[Any, _Back] = {}
+        self._like = [np.lib.stride_tricks.as_strided(np.empty((), x.dtype), x.shape, x.strides)
+                      for x in (q, k, v)]  # fmt: skip
+
+    def forward(
+        self, q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(result, one over the sums of exponentials, their shifts)."""
+        out = self.memory()
+        inverse = np.empty(self.row_shape, self.dtype)
+        largest = np.empty(self.row_shape, self.dtype)
+        work = room("attention", self.size * parallel.threads())
+        launch(
+            self.entry,
+            _SEVEN(address(q), address(k), address(v), address(out), address(largest),
+                   address(inverse), address(work), scale) + self.fixed,
+            self.total, self.grain,
+        )  # fmt: skip
+        return out, inverse, largest
+
+    def backward(
+        self, g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, inverse: np.ndarray,
+        largest: np.ndarray, scale: float,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        """The gradients of query, key and value, each with all leading dimensions."""
+        if not _fits(g):
+            g = np.ascontiguousarray(g)
+        back = self._back.get(g.strides)
+        if back is None:
+            if len(self._back) > 16:
+                self._back.clear()
+            back = self._back[g.strides] = _Back(self, g, *self._like)
+        return back(g, q, k, v, inverse, largest, scale)
 
 
-def forward(
-    q: np.ndarray, k: np.ndarray, v: np.ndarray, lead: tuple[int, ...], scale: float, causal: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(result, one over the sums of exponentials, their shifts)."""
-    rows, keys, width, values = q.shape[-2], k.shape[-2], q.shape[-1], v.shape[-1]
-    out = made_like((*lead, rows, values), q)
-    inverse = np.empty((*lead, rows, 1), q.dtype)
-    largest = np.empty_like(inverse)
-    block, tall = _block(q.dtype)
-    size = (width + 1 + -(-keys // tall) * tall) * block * q.itemsize
-    work = room("attention", size * parallel.threads())
-    count = math.prod(lead)
-    attend(
-        count * -(-rows // block),
-        max(1, _GRAIN // (block * keys * (width + values) // (2 if causal else 1))),
-        address(q), address(k), address(v), address(out), address(largest), address(inverse),
-        address(work), lead[-1] if lead else 1, rows, keys, *_steps(q), *_steps(k),
-        *_steps(v), *_steps(out), scale, size,
-        real=real(q.dtype), width=width, values=values, causal=causal,
-    )  # fmt: skip
-    return out, inverse, largest
+class _Back:
+    """How the gradients are computed, for an incoming gradient of certain strides."""
+
+    def __init__(self, of: _Plan, g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray):
+        lead, rows, keys, width, values = of.lead, of.rows, of.keys, of.width, of.values
+        shares = max(1, min(_SHARES // of.count, -(-rows // of.block) // 4))
+        self.shares = shares
+        self.query = _Memory((*lead, rows, width), q)
+        shapes = ((*lead, keys, width), (*lead, keys, values))
+        steps: list[int] = []
+        self.others = []
+        for shape, like in zip(shapes, (k, v), strict=True):
+            one = _Memory(shape, like if shares == 1 else like[..., 0, 0])
+            steps += (*one.steps, math.prod(shape))
+            if shares > 1:
+                one.shape = (shares, *shape)
+            self.others.append(one)
+        self.size = (width + values + 2 * of.tall) * of.block * of.dtype.itemsize
+        each = rows * keys * (3 * width + 2 * values) // (2 if of.causal else 1) // shares
+        self.total, self.grain = of.count * shares, max(1, _GRAIN // max(each, 1))
+        self.entry = attend_back.of(**of.settings).entry
+        self.fixed = _integers(
+            of.heads, rows, keys, shares, *_steps(g), *of.inputs, *self.query.steps, *steps,
+            self.size,
+        )  # fmt: skip
+
+    def __call__(
+        self, g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, inverse: np.ndarray,
+        largest: np.ndarray, scale: float,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        dq, dk, dv = self.query(), self.others[0](), self.others[1]()
+        work = room("attention", self.size * parallel.threads())
+        launch(
+            self.entry,
+            _TEN(address(g), address(q), address(k), address(v), address(largest),
+                 address(inverse), address(dq), address(dk), address(dv), address(work), scale)
+            + self.fixed,
+            self.total, self.grain,
+        )  # fmt: skip
+        if self.shares > 1:
+            dk, dv = np.add.reduce(dk, axis=0), np.add.reduce(dv, axis=0)
+        return dq, dk, dv
 
 
-def backward(
-    g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, inverse: np.ndarray,
-    largest: np.ndarray, lead: tuple[int, ...], scale: float, causal: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """The gradients of query, key and value, each with all of `lead`."""
-    rows, keys, width, values = q.shape[-2], k.shape[-2], q.shape[-1], v.shape[-1]
-    block, tall = _block(q.dtype)
-    count = math.prod(lead)
-    shares = max(1, min(_SHARES // count, -(-rows // block) // 4))
-    dq = made_like((*lead, rows, width), q)
-    several = () if shares == 1 else (shares,)
-    if shares == 1:
-        dk, dv = made_like((*lead, keys, width), k), made_like((*lead, keys, values), v)
-        of_k, of_v = (*_steps(dk), 0), (*_steps(dv), 0)
-    else:
-        dk = np.empty((*several, *lead, keys, width), q.dtype)
-        dv = np.empty((*several, *lead, keys, values), q.dtype)
-        of_k = (*_steps(dk[0]), dk[0].size)
-        of_v = (*_steps(dv[0]), dv[0].size)
-    size = (width + values + 2 * -(-keys // tall) * tall) * block * q.itemsize
-    work = room("attention", size * parallel.threads())
-    each = rows * keys * (3 * width + 2 * values) // (2 if causal else 1) // shares
-    attend_back(
-        count * shares, max(1, _GRAIN // max(each, 1)), address(g), address(q), address(k),
-        address(v), address(largest), address(inverse), address(dq), address(dk), address(dv),
-        address(work), lead[-1] if lead else 1, rows, keys, shares, *_steps(g),
-        *_steps(q), *_steps(k), *_steps(v), *_steps(dq), *of_k, *of_v,
-        scale, size, real=real(q.dtype), width=width, values=values, causal=causal,
-    )  # fmt: skip
-    if shares > 1:
-        dk, dv = np.add.reduce(dk, axis=0), np.add.reduce(dv, axis=0)
-    return dq, dk, dv
+_SEVEN, _TEN = struct.Struct("=7Qd").pack, struct.Struct("=10Qd").pack
+
+
+def _integers(*numbers: int) -> bytes:
+    return struct.pack(f"={len(numbers)}q", *numbers)
