@@ -164,9 +164,9 @@ def _places(fn: Function, item: Value, heads: Value, *steps: Value) -> list[Valu
 
 
 @kernel(
-    "ptr q, ptr k, ptr v, ptr out, ptr largest, ptr inverse, ptr work, double scale, "
-    "i64 heads, i64 rows, i64 keys, i64 q0, i64 q1, i64 q2, i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, "
-    "i64 v2, i64 o0, i64 o1, i64 o2, i64 size"
+    "ptr q, ptr k, ptr v, ptr out, ptr largest, ptr inverse, ptr work, double scale, i64 heads, "
+    "i64 rows, i64 keys, i64 q0, i64 q1, i64 q2, i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, i64 "
+    "v2, i64 o0, i64 o1, i64 o2, i64 size"
 )
 def attend(
     fn, q, k, v, out, largest, inverse, work, scale, heads, rows, keys, q0, q1, q2, k0, k1, k2,
@@ -251,9 +251,9 @@ def _scaled(
 
 @kernel(
     "ptr g, ptr q, ptr k, ptr v, ptr largest, ptr inverse, ptr dq, ptr dk, ptr dv, ptr work, "
-    "double scale, i64 heads, i64 rows, i64 keys, i64 shares, i64 g0, i64 g1, "
-    "i64 g2, i64 q0, i64 q1, i64 q2, i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, i64 v2, i64 a0, i64 a1, "
-    "i64 a2, i64 b0, i64 b1, i64 b2, i64 bs, i64 c0, i64 c1, i64 c2, i64 cs, i64 size"
+    "double scale, i64 heads, i64 rows, i64 keys, i64 shares, i64 g0, i64 g1, i64 g2, i64 q0, "
+    "i64 q1, i64 q2, i64 k0, i64 k1, i64 k2, i64 v0, i64 v1, i64 v2, i64 a0, i64 a1, i64 a2, "
+    "i64 b0, i64 b1, i64 b2, i64 bs, i64 c0, i64 c1, i64 c2, i64 cs, i64 size"
 )
 def attend_back(
     fn, g, q, k, v, largest, inverse, dq, dk, dv, work, scale, heads, rows, keys, shares, g0, g1,
