@@ -17,7 +17,7 @@ from workbench.arrays.compiler.kernel import address, kernel
 from workbench.arrays.compiler.kernel import real as real_of
 from workbench.arrays.scratch import scratch
 
-from .lines import Sum, compact, grain, kept, read, vec, walk, write
+from .lines import SERIAL, Sum, compact, grain, kept, read, vec, walk, write
 
 _COST = 4  # of an exponential, in the elements that `grain` counts
 
@@ -103,27 +103,38 @@ def _softmax_backward(fn, g, out, dx, width, begin, end, worker, *, real, logari
         walk(fn, width, real, put)
 
 
-@kernel("ptr x, ptr labels, ptr losses, ptr parts, ptr bad, i64 classes, i64 ignored")
-def _entropy(fn, x, labels, losses, parts, bad, classes, ignored, begin, end, worker, *, real):
-    """Losses of rows; `parts` takes each row's maximum and one over its sum.
+def _row_loss(
+    fn: Function, real: str, x: Value, labels: Value, parts: Value, row: Value, classes: Value,
+    ignored: Value,
+) -> tuple[Value, Value]:  # fmt: skip
+    """A row's loss, 0 where its label is ignored, and whether the label is no class.
 
-    `bad` becomes 1 where a label is no class.
+    `parts` takes the row's maximum and one over its sum.
     """
+    source = fn.at(x, row * classes, real)
+    top = _top(fn, real, source, classes)
+    total = _powers(fn, real, source, classes, top, None)
+    fn.store(top, parts, row * 2)
+    fn.store(fn.of(real, 1) / total, parts, row * 2 + 1)
+    label = fn.load("i64", labels, row)
+    loss, bad = fn.variable(real, 0), fn.variable("i1", 0)
+    with fn.when(label.compare("!=", ignored)):
+        inside = fn.make("i1", f"icmp ult {label}, {classes.name}")
+        with fn.either(inside) as otherwise:
+            loss.set(log(fn, total) - (fn.load(real, source, label) - top))
+            otherwise()
+            bad.set(1)
+    return loss.get(), bad.get()
+
+
+@kernel("ptr x, ptr labels, ptr losses, ptr parts, ptr bad, i64 classes, i64 ignored")
+def _losses(fn, x, labels, losses, parts, bad, classes, ignored, begin, end, worker, *, real):
+    """Losses of rows; `bad` becomes 1 where a label is no class."""
     with fn.range(begin, end) as row:
-        source = fn.at(x, row * classes, real)
-        top = _top(fn, real, source, classes)
-        total = _powers(fn, real, source, classes, top, None)
-        fn.store(top, parts, row * 2)
-        fn.store(fn.of(real, 1) / total, parts, row * 2 + 1)
-        label = fn.load("i64", labels, row)
-        loss = fn.variable(real, 0)
-        with fn.when(label.compare("!=", ignored)):
-            inside = fn.make("i1", f"icmp ult {label}, {classes.name}")
-            with fn.either(inside) as otherwise:
-                loss.set(log(fn, total) - (fn.load(real, source, label) - top))
-                otherwise()
-                fn.store(fn.of("i64", 1), bad)
-        fn.store(loss.get(), losses, row)
+        loss, wrong = _row_loss(fn, real, x, labels, parts, row, classes, ignored)
+        fn.store(loss, losses, row)
+        with fn.when(wrong):
+            fn.store(fn.of("i64", 1), bad)
 
 
 @kernel("ptr losses, ptr labels, ptr out, i64 rows, i64 ignored")
@@ -136,10 +147,28 @@ def _reduce(fn, losses, labels, out, rows, ignored, begin, end, worker, *, real,
         place = fn.at(losses, start, real)
         walk(fn, length, real, lambda i, mask, u: near.add(u, read(fn, real, place, i, mask)))
         total.set(total.get() + fn.convert(near.total(), "double"))
-    result = total.get()
+    _finish(fn, real, total.get(), labels, rows, ignored, out, mean)
+
+
+@kernel("ptr x, ptr labels, ptr out, ptr parts, i64 rows, i64 classes, i64 ignored")
+def _few(
+    fn, x, labels, out, parts, rows, classes, ignored, begin, end, worker, *, real, mean
+):  # fmt: skip
+    """The sum or mean of the losses of few rows; nan where a label is no class."""
+    total = fn.variable("double", 0)
+    with fn.range(0, rows) as row:
+        loss, wrong = _row_loss(fn, real, x, labels, parts, row, classes, ignored)
+        total.set(total.get() + fn.convert(fn.select(wrong, math.nan, loss), "double"))
+    _finish(fn, real, total.get(), labels, rows, ignored, out, mean)
+
+
+def _finish(
+    fn: Function, real: str, total: Value, labels: Value, rows: Value, ignored: Value, out: Value,
+    mean: bool,
+) -> None:  # fmt: skip
     if mean:
-        result = result / fn.convert(_counted(fn, labels, rows, ignored), "double")
-    fn.store(fn.convert(result, real), out)
+        total = total / fn.convert(_counted(fn, labels, rows, ignored), "double")
+    fn.store(fn.convert(total, real), out)
 
 
 def _counted(fn: Function, labels: Value, rows: Value, ignored: Value) -> Value:
@@ -151,18 +180,24 @@ def _counted(fn: Function, labels: Value, rows: Value, ignored: Value) -> Value:
     return count.get()
 
 
-@kernel("ptr g, ptr labels, ptr out, i64 rows, i64 ignored")
-def _share(fn, g, labels, out, rows, ignored, begin, end, worker, *, real):
+def _part(fn: Function, real: str, g: Value, labels: Value, rows: Value, ignored: Value) -> Value:
     """The part of the mean's gradient that each loss gets."""
     count = fn.maximum(_counted(fn, labels, rows, ignored), 1)
-    fn.store(fn.load(real, g) / fn.convert(count, real), out)
+    return fn.load(real, g) / fn.convert(count, real)
 
 
-@kernel("ptr g, ptr x, ptr labels, ptr parts, ptr dx, i64 classes, i64 ignored, i64 step")
+@kernel("ptr g, ptr labels, ptr out, i64 rows, i64 ignored")
+def _share(fn, g, labels, out, rows, ignored, begin, end, worker, *, real):
+    """`_part`, for many rows."""
+    fn.store(_part(fn, real, g, labels, rows, ignored), out)
+
+
+@kernel("ptr g, ptr x, ptr labels, ptr parts, ptr dx, i64 rows, i64 classes, i64 ignored, i64 step")
 def _entropy_backward(
-    fn, g, x, labels, parts, dx, classes, ignored, step, begin, end, worker, *, real
+    fn, g, x, labels, parts, dx, rows, classes, ignored, step, begin, end, worker, *, real, mean
 ):  # fmt: skip
     """Gradients of rows of logits: g · (softmax - 1 at the label); `step` 0 spreads one g."""
+    share = _part(fn, real, g, labels, rows, ignored) if mean else None
     kind = vec(real)
     with fn.range(begin, end) as row:
         source, target = (fn.at(base, row * classes, real) for base in (x, dx))
@@ -171,7 +206,7 @@ def _entropy_backward(
             nothing = fn.of(kind, 0)
             walk(fn, classes, real, lambda i, mask, u: write(fn, nothing, target, i, mask))
             otherwise()
-            slope = fn.load(real, g, row * step)
+            slope = fn.load(real, g, row * step) if share is None else share
             top = fn.of(kind, fn.load(real, parts, row * 2))
             by = fn.of(kind, fn.load(real, parts, row * 2 + 1) * slope)
 
@@ -218,22 +253,35 @@ def cross_entropy(
     x, labels = compact(x), compact(labels)
     n, classes = x.shape
     real = real_of(x.dtype)
-    kept, bad = np.empty((n, 1, 2), x.dtype), scratch("labels", (1,), np.int64)
-    bad[0] = 0
+    kept = np.empty((n, 1, 2), x.dtype)
+    at, where, parts = address(x), address(labels), address(kept)
+    if reduction != "none":
+        out = np.empty((), x.dtype)
+        target, mean = address(out), reduction == "mean"
+        if x.size * _COST < SERIAL:
+            _few(1, 1, at, where, target, parts, n, classes, ignored, real=real, mean=mean)
+            wrong = math.isnan(out.item()) and _wrong(labels, classes, ignored)
+            return None if wrong else (out, kept)
     each = reduction == "none"
     losses = np.empty(n, x.dtype) if each else scratch("losses", (n,), x.dtype)
-    at, where = address(losses), address(labels)
-    _entropy(
-        n, grain(n, x.size * _COST), address(x), where, at, address(kept), address(bad), classes,
-        ignored, real=real,
+    bad = scratch("labels", (1,), np.int64)
+    bad[0] = 0
+    found = address(losses)
+    _losses(
+        n, grain(n, x.size * _COST), at, where, found, parts, address(bad), classes, ignored,
+        real=real,
     )  # fmt: skip
     if bad[0]:
         return None
     if each:
         return losses, kept
-    out = np.empty((), x.dtype)
-    _reduce(1, 1, at, where, address(out), n, ignored, real=real, mean=reduction == "mean")
+    _reduce(1, 1, found, where, target, n, ignored, real=real, mean=mean)
     return out, kept
+
+
+def _wrong(labels: np.ndarray, classes: int, ignored: int) -> bool:
+    """Whether a label is no class."""
+    return bool((((labels < 0) | (labels >= classes)) & (labels != ignored)).any())
 
 
 def cross_entropy_backward(
@@ -249,12 +297,13 @@ def cross_entropy_backward(
     n, classes = x.shape
     real = real_of(x.dtype)
     dx, slope, where = np.empty_like(x), address(g), address(labels)
-    if reduction == "mean":
-        share = scratch("losses", (1,), x.dtype)
+    mean = reduction == "mean"
+    if mean and x.size * _COST >= SERIAL:
+        mean, share = False, scratch("losses", (1,), x.dtype)
         slope = address(share)
         _share(1, 1, address(g), where, slope, n, ignored, real=real)
     _entropy_backward(
-        n, grain(n, x.size * _COST), slope, address(x), where, address(kept), address(dx), classes,
-        ignored, int(reduction == "none"), real=real,
+        n, grain(n, x.size * _COST), slope, address(x), where, address(kept), address(dx), n,
+        classes, ignored, int(reduction == "none"), real=real, mean=mean,
     )  # fmt: skip
     return dx
