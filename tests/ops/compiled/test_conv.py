@@ -20,7 +20,11 @@ from workbench.ops.compiled import conv, conv_layout
 TOLERANCE = {np.dtype("f"): 2e-5, np.dtype("d"): 1e-12}
 
 CASES = [
-    # batch, channels in and out, sides, kernel, stride, padding, dilation
+    # batch, channels in and out, sides, kernel, stride, padding, dilation (, groups)
+    (3, 6, 6, (14, 14), (3, 3), 1, 1, 1, 6),
+    (2, 5, 10, (9, 9), (3, 3), 2, 1, 1, 5),
+    (2, 6, 9, (8, 8), (5, 5), 1, 2, 1, 3),
+    (2, 40, 24, (8, 16), (3, 3), 1, 1, 1, 2),
     (2, 3, 8, (32, 32), (3, 3), 1, 1, 1),
     (3, 16, 16, (32, 32), (3, 3), 1, 1, 1),
     (2, 16, 32, (32, 32), (3, 3), 2, 1, 1),
@@ -39,12 +43,12 @@ CASES = [
 ]
 
 
-def oracle(x, w, b, g, stride, padding, dilation):
+def oracle(x, w, b, g, *settings):
     """Result and gradients by torch, in float64."""
     torch = pytest.importorskip("torch")
     function = getattr(torch.nn.functional, f"conv{x.ndim - 2}d")
     tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in (x, w)]
-    out = function(*tensors, torch.tensor(b, dtype=torch.float64), stride, padding, dilation)
+    out = function(*tensors, torch.tensor(b, dtype=torch.float64), *settings)
     out.backward(torch.tensor(g, dtype=torch.float64))
     return out.detach().numpy(), *(t.grad.numpy() for t in tensors)
 
@@ -62,11 +66,12 @@ def made(x, w, b, g, geo):
 
 
 def operands(case, dtype, seed=0):
-    batch, c, k, sides, kernel, stride, padding, dilation = case
+    batch, c, k, sides, kernel, stride, padding, dilation, *rest = case
+    groups = rest[0] if rest else 1
     make = np.random.default_rng(seed).standard_normal
-    x, w, b = (make(s).astype(dtype) for s in ((batch, c, *sides), (k, c, *kernel), (k,)))
+    x, w, b = (make(s).astype(dtype) for s in ((batch, c, *sides), (k, c // groups, *kernel), (k,)))
     geo = geometry.forward(
-        f"conv{len(sides)}d", x.shape, w.shape, b.shape, stride, padding, dilation, 1
+        f"conv{len(sides)}d", x.shape, w.shape, b.shape, stride, padding, dilation, groups
     )
     return x, w, b, make(geo.y_shape).astype(dtype), geo
 
@@ -98,8 +103,9 @@ def geometries(draw):
     stride, padding, dilation = several(1, 3), several(0, 3), several(1, 2)
     for n, k, p, d in zip(sides, kernel, padding, dilation, strict=True):
         assume(n + 2 * p >= d * (k - 1) + 1)
-    batch, c, k = draw(st.integers(1, 4)), draw(st.integers(1, 9)), draw(st.integers(1, 18))
-    return (batch, c, k, sides, kernel, stride, padding, dilation)
+    batch, groups = draw(st.integers(1, 4)), draw(st.sampled_from((1, 1, 2, 3)))
+    c, k = groups * draw(st.integers(1, 9)), groups * draw(st.integers(1, 18))
+    return (batch, c, k, sides, kernel, stride, padding, dilation, groups)
 
 
 @given(geometries())

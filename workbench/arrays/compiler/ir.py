@@ -256,6 +256,9 @@ class Function:
 
     def shuffle(self, a: Value, b: Value, places: Sequence[int]) -> Value:
         """The lanes at `places` of a followed by b."""
+        if len(places) == 1:
+            i, n = places[0], lanes_of(a.kind)
+            return self.lane(a if i < n else b, i % n)
         mask = ", ".join(f"i32 {i}" for i in places)
         return self.make(
             vector(len(places), element_of(a.kind)),

@@ -43,7 +43,7 @@ def _choice(geo: Geometry, char: str, compiling: bool) -> Any:
     """The module that computes this convolution in this dtype on the CPU; None for `columns`."""
     if char not in "fd":
         return None
-    if compiling and geo.groups == 1 and geo.work >= _TINY and _fills(geo, char):
+    if compiling and geo.work >= _TINY and _fills(geo, char):
         return compiled
     if geo.work < _SMALL:
         return None

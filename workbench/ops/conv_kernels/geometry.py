@@ -74,6 +74,10 @@ class Geometry:
         return Geometry(batch, c, k, groups, self.ins, self.kernel, self.stride, self.dilation,
                         self.lo, self.hi, self.outs)  # fmt: skip
 
+    def group(self) -> Geometry:
+        """That of one image and one group."""
+        return self.resized(1, self.c // self.groups, self.k // self.groups, 1)
+
     def lifted(self) -> Geometry:
         """The same with three sides, the missing ones of length 1 in front."""
         one, none = (1,) * (3 - self.dims), (0,) * (3 - self.dims)
