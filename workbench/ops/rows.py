@@ -47,6 +47,8 @@ def row_dots(x, y):
 
 def column_sums(x):
     """The sum of each column: (N, D) → (D)."""
+    if hasattr(type(x), "recorder"):  # a step is written down: a replay sums as the step does
+        return x.recorder.opaque(column_sums, (x,), {})
     if compiled.fits(x):
         way = compiled.plan(x.shape, (0,))
         if way is not None:
