@@ -7,6 +7,8 @@ numbers a row for its gradient, the maximum and one over the sum, not the expone
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from workbench.arrays.compiler.kernel import address, kernel
 from workbench.arrays.compiler.kernel import real as real_of
 from workbench.arrays.scratch import scratch
 
-from .lines import SERIAL, Sum, compact, grain, kept, read, vec, walk, write
+from . import lines
+from .lines import PIECE, SERIAL, Sum, compact, grain, kept, read, vec, walk, write
 
 _COST = 4  # of an exponential, in the elements that `grain` counts
 
@@ -55,21 +58,56 @@ def _powers(
     return total.total()
 
 
+class _Rows:
+    """Some rows at a time: what each costs alone, maximum and logarithm, overlaps or is shared."""
+
+    def __init__(self, fn: Function, real: str, x: Value, width: Value) -> None:
+        self.fn, self.real, self.x, self.width = fn, real, x, width
+        lanes = lines.width(real)
+        self.step = fn.maximum(fn.minimum(fn.of("i64", PIECE) // width, fn.of("i64", lanes)), 1)
+        self.tops, self.sums, self.logs = (fn.room(real, lanes) for _ in range(3))
+
+    @contextmanager
+    def blocks(
+        self, begin: Value, end: Value, out: Value | None, logarithm: bool
+    ) -> Iterator[tuple[Value, Value]]:
+        """First row and number of rows of each block; powers are written to `out`, if given."""
+        fn, real = self.fn, self.real
+        with fn.range(begin, end, self.step) as first:
+            count = fn.minimum(end - first, self.step)
+            with fn.range(0, count) as i:
+                fn.store(_top(fn, real, self.row(self.x, first + i), self.width), self.tops, i)
+            with fn.range(0, count) as i:
+                source, top = self.row(self.x, first + i), fn.load(real, self.tops, i)
+                target = None if out is None else self.row(out, first + i)
+                total = _powers(fn, real, source, self.width, top, target)
+                fn.store(total, self.sums, i)
+            totals = fn.load(vec(real), self.sums)
+            if logarithm:
+                fn.store(log(fn, totals), self.logs)
+            fn.store(fn.of(vec(real), 1) / totals, self.sums)
+            yield first, count
+
+    def row(self, base: Value, row: Value) -> Value:
+        """Where a row begins."""
+        return self.fn.at(base, row * self.width, self.real)
+
+
 @kernel("ptr x, ptr out, i64 width")
 def _softmax(fn, x, out, width, begin, end, worker, *, real, logarithm):
     """Rows `begin` to `end`."""
-    kind = vec(real)
-    with fn.range(begin, end) as row:
-        source, target = (fn.at(base, row * width, real) for base in (x, out))
-        top = _top(fn, real, source, width)
-        total = _powers(fn, real, source, width, top, None if logarithm else target)
+    kind, rows = vec(real), _Rows(fn, real, x, width)
+    powers = None if logarithm else out
+    with rows.blocks(begin, end, powers, logarithm) as (first, count), fn.range(0, count) as i:
+        source, target = rows.row(x, first + i), rows.row(out, first + i)
         if logarithm:
-            high, less = fn.of(kind, top), fn.of(kind, log(fn, total))
+            high = fn.of(kind, fn.load(real, rows.tops, i))
+            less = fn.of(kind, fn.load(real, rows.logs, i))
 
             def put(i, mask, u):
                 write(fn, read(fn, real, source, i, mask) - high - less, target, i, mask)
         else:
-            by = fn.of(kind, fn.of(real, 1) / total)
+            by = fn.of(kind, fn.load(real, rows.sums, i))
 
             def put(i, mask, u):
                 write(fn, read(fn, real, target, i, mask) * by, target, i, mask)
@@ -103,35 +141,37 @@ def _softmax_backward(fn, g, out, dx, width, begin, end, worker, *, real, logari
         walk(fn, width, real, put)
 
 
-def _row_loss(
-    fn: Function, real: str, x: Value, labels: Value, parts: Value, row: Value, classes: Value,
-    ignored: Value,
-) -> tuple[Value, Value]:  # fmt: skip
-    """A row's loss, 0 where its label is ignored, and whether the label is no class.
+@contextmanager
+def _row_losses(
+    fn: Function, real: str, x: Value, labels: Value, parts: Value, begin: Value, end: Value,
+    classes: Value, ignored: Value,
+) -> Iterator[tuple[Value, Value, Value]]:  # fmt: skip
+    """Each row, its loss (0 where its label is ignored) and whether the label is no class.
 
     `parts` takes the row's maximum and one over its sum.
     """
-    source = fn.at(x, row * classes, real)
-    top = _top(fn, real, source, classes)
-    total = _powers(fn, real, source, classes, top, None)
-    fn.store(top, parts, row * 2)
-    fn.store(fn.of(real, 1) / total, parts, row * 2 + 1)
-    label = fn.load("i64", labels, row)
-    loss, bad = fn.variable(real, 0), fn.variable("i1", 0)
-    with fn.when(label.compare("!=", ignored)):
-        inside = fn.make("i1", f"icmp ult {label}, {classes.name}")
-        with fn.either(inside) as otherwise:
-            loss.set(log(fn, total) - (fn.load(real, source, label) - top))
-            otherwise()
-            bad.set(1)
-    return loss.get(), bad.get()
+    rows = _Rows(fn, real, x, classes)
+    with rows.blocks(begin, end, None, True) as (first, count), fn.range(0, count) as i:
+        row, top = first + i, fn.load(real, rows.tops, i)
+        fn.store(top, parts, row * 2)
+        fn.store(fn.load(real, rows.sums, i), parts, row * 2 + 1)
+        label = fn.load("i64", labels, row)
+        loss, bad = fn.variable(real, 0), fn.variable("i1", 0)
+        with fn.when(label.compare("!=", ignored)):
+            inside = fn.make("i1", f"icmp ult {label}, {classes.name}")
+            with fn.either(inside) as otherwise:
+                chosen = fn.load(real, rows.row(x, row), label)
+                loss.set(fn.load(real, rows.logs, i) - (chosen - top))
+                otherwise()
+                bad.set(1)
+        yield row, loss.get(), bad.get()
 
 
 @kernel("ptr x, ptr labels, ptr losses, ptr parts, ptr bad, i64 classes, i64 ignored")
 def _losses(fn, x, labels, losses, parts, bad, classes, ignored, begin, end, worker, *, real):
     """Losses of rows; `bad` becomes 1 where a label is no class."""
-    with fn.range(begin, end) as row:
-        loss, wrong = _row_loss(fn, real, x, labels, parts, row, classes, ignored)
+    rows = _row_losses(fn, real, x, labels, parts, begin, end, classes, ignored)
+    with rows as (row, loss, wrong):
         fn.store(loss, losses, row)
         with fn.when(wrong):
             fn.store(fn.of("i64", 1), bad)
@@ -156,8 +196,9 @@ def _few(
 ):  # fmt: skip
     """The sum or mean of the losses of few rows; nan where a label is no class."""
     total = fn.variable("double", 0)
-    with fn.range(0, rows) as row:
-        loss, wrong = _row_loss(fn, real, x, labels, parts, row, classes, ignored)
+    zero = fn.of("i64", 0)
+    each = _row_losses(fn, real, x, labels, parts, zero, rows, classes, ignored)
+    with each as (_, loss, wrong):
         total.set(total.get() + fn.convert(fn.select(wrong, math.nan, loss), "double"))
     _finish(fn, real, total.get(), labels, rows, ignored, out, mean)
 
