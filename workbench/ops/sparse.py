@@ -6,6 +6,7 @@ import numpy as np
 
 from workbench.arrays import random
 
+from .compiled import embedding as compiled
 from .declare import op, shape_setting
 from .index import check_index
 from .samples import Sample
@@ -46,6 +47,9 @@ def embedding_lookup(xp, input, weight, /, padding_idx=None):
             f"embedding(): expected indices of dtype int64 or int32, got {input.dtype.name}; "
             "convert with .long()"
         )
+    found = compiled.rows_at(weight, input)
+    if found is not None:
+        return found
     check_index("embedding", input, weight.shape[0])
     return weight[input]
 
@@ -72,8 +76,11 @@ embedding_lookup.vjp(
 )
 def embedding_backward(xp, input, indices, /, shape, padding_idx):
     """Rows added up at their indices: the adjoint of a look-up; none at `padding_idx`."""
-    out = xp.zeros(shape, input.dtype)
     rows, flat = input.reshape(-1, shape[-1]), indices.reshape(-1)
+    out = compiled.rows_added(rows, flat, shape, padding_idx)
+    if out is not None:
+        return out
+    out = xp.zeros(shape, input.dtype)
     if padding_idx is not None:
         keep = flat != padding_idx
         rows, flat = rows[keep], flat[keep]
