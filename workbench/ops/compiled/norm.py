@@ -16,7 +16,8 @@ from workbench.arrays.compiler.kernel import address, kernel
 from workbench.arrays.compiler.kernel import real as real_of
 from workbench.arrays.scratch import scratch
 
-from .lines import Sum, compact, grain, kept, pointer, read, vec, walk, write
+from . import lines
+from .lines import PIECE, Sum, compact, grain, kept, pointer, read, vec, walk, write
 
 _BLOCKS, _LEAST = 16, 16  # blocks of rows, and rows in one
 
@@ -28,22 +29,15 @@ def _inverse(fn: Function, squares: Value, count: Value, eps: Value) -> Value:
     return fn.of(real, 1) / fn.sqrt(mean)
 
 
-def _statistics(
-    fn: Function, real: str, x: Value, width: Value, eps: Value, centred: bool
-) -> tuple[Value, Value]:
-    """Mean (0 unless centred) and inverse deviation of the row at `x`."""
-    mean = fn.of(real, 0)
-    if centred:
-        total = Sum(fn, real)
-        walk(fn, width, real, lambda i, mask, u: total.add(u, read(fn, real, x, i, mask)))
-        mean = total.total() / fn.convert(width, real)
+def _statistics(fn: Function, real: str, x: Value, width: Value, eps: Value) -> tuple[Value, Value]:
+    """Mean and inverse deviation of the row at `x`."""
+    total, square = Sum(fn, real), Sum(fn, real)
+    walk(fn, width, real, lambda i, mask, u: total.add(u, read(fn, real, x, i, mask)))
+    mean = total.total() / fn.convert(width, real)
     spread = fn.of(vec(real), mean)
-    square = Sum(fn, real)
 
     def apart(i, mask, u):
-        t = read(fn, real, x, i, mask)
-        if centred:
-            t = kept(fn, t - spread, mask)
+        t = kept(fn, read(fn, real, x, i, mask) - spread, mask)
         square.add_product(u, t, t)
 
     walk(fn, width, real, apart)
@@ -53,6 +47,12 @@ def _statistics(
 _OPERANDS = "ptr x, ptr weight, ptr bias, ptr out, ptr mean, ptr scale"
 
 
+def _step(fn: Function, real: str, width: Value) -> Value:
+    """Rows at a time, so that what a row waits for alone overlaps; all in the nearest cache."""
+    most = fn.of("i64", lines.width(real))
+    return fn.maximum(fn.minimum(fn.of("i64", PIECE) // width, most), 1)
+
+
 @kernel(f"{_OPERANDS}, i64 width, double eps")
 def _forward(
     fn, x, weight, bias, out, mean, scale, width, eps, begin, end, worker,
@@ -60,26 +60,59 @@ def _forward(
 ):  # fmt: skip
     """Rows `begin` to `end` normalised; not centred, the mean is taken for 0."""
     kind = vec(real)
-    with fn.range(begin, end) as row:
-        source, target = (fn.at(base, row * width, real) for base in (x, out))
-        middle, steep = _statistics(fn, real, source, width, eps, centred)
+    step = _step(fn, real, width)
+    means, scales = (fn.room(real, lines.width(real)) for _ in range(2))
+    many = fn.of(kind, fn.convert(width, real))
+    with fn.range(begin, end, step) as first:
+        count = fn.minimum(end - first, step)
         if centred:
-            fn.store(middle, mean, row)
-        fn.store(steep, scale, row)
-        middle, steep = fn.of(kind, middle), fn.of(kind, steep)
+            with fn.range(0, count) as i:
+                source, total = fn.at(x, (first + i) * width, real), Sum(fn, real)
+                walk(
+                    fn,
+                    width,
+                    real,
+                    lambda i, mask, u: total.add(u, read(fn, real, source, i, mask)),
+                )
+                fn.store(total.total(), means, i)
+            fn.store(fn.load(kind, means) / many, means)
+        with fn.range(0, count) as i:
+            source, square = fn.at(x, (first + i) * width, real), Sum(fn, real)
+            middle = fn.of(kind, fn.load(real, means, i)) if centred else None
 
-        def put(i, mask, u):
-            t = read(fn, real, source, i, mask)
-            t = (t - middle if centred else t) * steep
-            if weighted and shifted:
-                t = fn.fma(t, read(fn, real, weight, i, mask), read(fn, real, bias, i, mask))
-            elif weighted:
-                t = t * read(fn, real, weight, i, mask)
-            elif shifted:
-                t = t + read(fn, real, bias, i, mask)
-            write(fn, t, target, i, mask)
+            def apart(i, mask, u, source=source, square=square, middle=middle):
+                t = read(fn, real, source, i, mask)
+                if centred:
+                    t = kept(fn, t - middle, mask)
+                square.add_product(u, t, t)
 
-        walk(fn, width, real, put)
+            walk(fn, width, real, apart)
+            fn.store(square.total(), scales, i)
+        squares = fn.load(kind, scales) / many + fn.of(kind, fn.convert(eps, real))
+        fn.store(fn.of(kind, 1) / fn.sqrt(squares), scales)
+        with fn.range(0, count) as i:
+            row = first + i
+            source, target = (fn.at(base, row * width, real) for base in (x, out))
+            steep = fn.load(real, scales, i)
+            fn.store(steep, scale, row)
+            steep = fn.of(kind, steep)
+            if centred:
+                middle = fn.load(real, means, i)
+                fn.store(middle, mean, row)
+                middle = fn.of(kind, middle)
+
+            def put(i, mask, u, source=source, target=target, steep=steep, middle=middle):
+                t = read(fn, real, source, i, mask)
+                t = (t - middle if centred else t) * steep
+                if weighted and shifted:
+                    t = fn.fma(t, read(fn, real, weight, i, mask), read(fn, real, bias, i, mask))
+                elif weighted:
+                    t = t * read(fn, real, weight, i, mask)
+                elif shifted:
+                    t = t + read(fn, real, bias, i, mask)
+                write(fn, t, target, i, mask)
+
+            walk(fn, width, real, put)
 
 
 _GRADIENTS = "ptr g, ptr x, ptr weight, ptr mean, ptr scale, ptr dx, ptr sums"
@@ -97,55 +130,84 @@ def _backward(
     """
     kind = vec(real)
     parts = 2 if centred else 1
+    step = _step(fn, real, width * 2)
+    totals, products = (fn.room(real, lines.width(real)) for _ in range(2))
+    one = fn.of(real, 1) / fn.convert(width, real)
     with fn.range(begin, end) as item:
         first = item * block
         held = fn.at(sums, item * width * parts, real)
         if along:
             fn.clear(held, width * (4 if real == "float" else 8) * parts)
-        with fn.range(first, fn.minimum(first + block, rows)) as row:
-            above, source, target = (fn.at(base, row * width, real) for base in (g, x, dx))
-            middle = fn.of(kind, fn.load(real, mean, row)) if centred else None
-            steep = fn.load(real, scale, row)
-            spread = fn.of(kind, steep)
-
-            def apart(i, mask, source=source, middle=middle):
-                t = read(fn, real, source, i, mask)
-                return t - middle if centred else t
-
-            def slope(i, mask, above=above):
-                t = read(fn, real, above, i, mask)
-                return t, t * read(fn, real, weight, i, mask) if weighted else t
-
+        stop = fn.minimum(first + block, rows)
+        with fn.range(first, stop, step) as start:
+            count = fn.minimum(stop - start, step)
             if through:
-                total, product = Sum(fn, real), Sum(fn, real)
+                with fn.range(0, count) as i:
+                    at = _Row(
+                        fn, real, start + i, width, g, x, weight, mean, scale, centred, weighted
+                    )
+                    total, product = Sum(fn, real), Sum(fn, real)
 
-                def gather(i, mask, u, apart=apart, slope=slope, total=total, product=product):
-                    _, gw = slope(i, mask)
+                    def gather(i, mask, u, at=at, total=total, product=product):
+                        _, gw = at.slope(i, mask)
+                        if centred:
+                            total.add(u, gw)
+                        product.add_product(u, gw, kept(fn, at.apart(i, mask), mask))
+
+                    walk(fn, width, real, gather)
+                    # scale · (gw - mean(gw) - normal · mean(gw · normal))
+                    cubed = at.steep * at.steep * at.steep
+                    fn.store(-(product.total() * one * cubed), products, i)
                     if centred:
-                        total.add(u, gw)
-                    product.add_product(u, gw, kept(fn, apart(i, mask), mask))
-
-                walk(fn, width, real, gather)
-                # scale · (gw - mean(gw) - normal · mean(gw · normal))
-                count = fn.convert(width, real)
-                by_x = fn.of(kind, -(product.total() / count * steep * steep * steep))
-                level = fn.of(kind, -(total.total() / count * steep)) if centred else None
-
-            def put(i, mask, u):
-                t = apart(i, mask)
-                straight, gw = slope(i, mask)
-                if along:
-                    place = held
-                    if centred:
-                        write(fn, read(fn, real, place, width + i, mask) + straight,
-                              place, width + i, mask)  # fmt: skip
-                    sum_ = read(fn, real, place, i, mask)
-                    write(fn, fn.fma(straight, t * spread, sum_), place, i, mask)
+                        fn.store(-(total.total() * one * at.steep), totals, i)
+            with fn.range(0, count) as i:
+                at = _Row(fn, real, start + i, width, g, x, weight, mean, scale, centred, weighted)
+                spread = fn.of(kind, at.steep)
+                target = fn.at(dx, (start + i) * width, real)
                 if through:
-                    made = fn.fma(gw, spread, level) if centred else gw * spread
-                    write(fn, fn.fma(t, by_x, made), target, i, mask)
+                    by_x = fn.of(kind, fn.load(real, products, i))
+                    level = fn.of(kind, fn.load(real, totals, i)) if centred else None
 
-            walk(fn, width, real, put)
+                def put(i, mask, u):
+                    t = at.apart(i, mask)
+                    straight, gw = at.slope(i, mask)
+                    if along:
+                        if centred:
+                            sum_ = read(fn, real, held, width + i, mask) + straight
+                            write(fn, sum_, held, width + i, mask)
+                        sum_ = fn.fma(straight, t * spread, read(fn, real, held, i, mask))
+                        write(fn, sum_, held, i, mask)
+                    if through:
+                        made = fn.fma(gw, spread, level) if centred else gw * spread
+                        write(fn, fn.fma(t, by_x, made), target, i, mask)
+
+                walk(fn, width, real, put)
+
+
+class _Row:
+    """A row of a gradient and what it meets."""
+
+    def __init__(
+        self, fn: Function, real: str, row: Value, width: Value, g: Value, x: Value, weight: Value,
+        mean: Value, scale: Value, centred: bool, weighted: bool,
+    ) -> None:  # fmt: skip
+        self.fn, self.real = fn, real
+        self.g, self.x = (fn.at(base, row * width, real) for base in (g, x))
+        self.weight = weight if weighted else None
+        self.middle = fn.of(vec(real), fn.load(real, mean, row)) if centred else None
+        self.steep = fn.load(real, scale, row)
+
+    def apart(self, i: Value, mask: Value | None) -> Value:
+        """What the row is apart from its mean."""
+        t = read(self.fn, self.real, self.x, i, mask)
+        return t if self.middle is None else t - self.middle
+
+    def slope(self, i: Value, mask: Value | None) -> tuple[Value, Value]:
+        """The incoming gradient, alone and times the weight."""
+        t = read(self.fn, self.real, self.g, i, mask)
+        if self.weight is None:
+            return t, t
+        return t, t * read(self.fn, self.real, self.weight, i, mask)
 
 
 @kernel("ptr sums, ptr first, ptr second, i64 blocks, i64 width")
@@ -172,7 +234,7 @@ def _group(
     kind = vec(real)
     with fn.range(begin, end) as item:
         start = item * size * inside
-        middle, steep = _statistics(fn, real, fn.at(x, start, real), size * inside, eps, True)
+        middle, steep = _statistics(fn, real, fn.at(x, start, real), size * inside, eps)
         fn.store(middle, mean, item)
         fn.store(steep, scale, item)
         middle = fn.of(kind, middle)
