@@ -7,7 +7,7 @@ one tanh, as σ(x) = (tanh(x / 2) + 1) / 2.
 from __future__ import annotations
 
 from .compiled import gru as compiled
-from .compiled.recurrent import fits
+from .compiled import recurrent as kernels
 from .declare import op
 from .recurrent import (
     FEW,
@@ -65,7 +65,7 @@ def gru_layer(xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False,
     Raises RuntimeError when the shapes do not fit.
     """
     check_layer("gru_layer", 3, input, h0, w_ih, w_hh)
-    if fits(xp, batch_sizes, input, h0, w_ih, w_hh, b_ih, b_hh):
+    if kernels.fits(xp, batch_sizes, input, h0, w_ih, w_hh, b_ih, b_hh):
         found = compiled.forward(input, h0, w_ih, w_hh, b_ih, b_hh, reverse)
         return *found, xp.empty((0,), input.dtype)
     kind = input.dtype

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from .compiled import lines
 from .compiled import softmax as compiled
-from .compiled.lines import fit
 from .declare import op, shape_setting
 from .rows import against_column, row_sums, wide
 from .samples import Sample
@@ -251,7 +251,7 @@ def _rows_fit(input, target):
         and type(target) is np.ndarray
         and target.dtype == np.int64
         and target.shape == input.shape[:1]
-        and fit(input)
+        and lines.fit(input)
     )
 
 
@@ -290,7 +290,7 @@ def _cross_rule(F, g, input, target, powers, ignore_index, reduction):
         g, input = wide(g), wide(input)
         powers = softmax_cross_entropy.forward(xp, input, target, ignore_index, "none")[1]
     if powers.ndim == 3 and input.ndim == 2:
-        if _rows_fit(input, target) and fit(input, g, powers):
+        if _rows_fit(input, target) and lines.fit(input, g, powers):
             out = compiled.cross_entropy_backward(g, input, target, powers, ignore_index, reduction)
             return out.astype(dtype, copy=False)
         powers = xp.exp(input - powers[:, :, 0])

@@ -8,7 +8,7 @@ and o take half their argument, as σ(x) = (tanh(x / 2) + 1) / 2.
 from __future__ import annotations
 
 from .compiled import lstm as compiled
-from .compiled.recurrent import fits
+from .compiled import recurrent as kernels
 from .declare import op
 from .recurrent import (
     FEW,
@@ -84,7 +84,7 @@ def lstm_layer(
     Raises RuntimeError when the shapes do not fit.
     """
     check_layer("lstm_layer", 4, input, h0, w_ih, w_hh)
-    if w_hr is None and fits(xp, batch_sizes, input, h0, c0, w_ih, w_hh, b_ih, b_hh):
+    if w_hr is None and kernels.fits(xp, batch_sizes, input, h0, c0, w_ih, w_hh, b_ih, b_hh):
         found = compiled.forward(input, h0, c0, w_ih, w_hh, both(b_ih, b_hh), reverse)
         return *found, xp.empty((0,), input.dtype)
     kind = input.dtype

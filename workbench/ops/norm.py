@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
+from .compiled import lines
 from .compiled import norm as compiled
-from .compiled.lines import fit
 from .declare import op
 from .rows import against_column, column_dots, column_sums, over_rows, row_dots, row_means, wide
 from .samples import Sample
@@ -87,7 +87,7 @@ def native_layer_norm(xp, input, weight=None, bias=None, /, normalized_shape=(),
     x = wide(input)
     if not input.size:
         return input.copy(), xp.zeros(ranks, x.dtype), xp.ones(ranks, x.dtype)
-    if fit(input, weight, bias):
+    if lines.fit(input, weight, bias):
         out, mean, scale = compiled.rows(input, weight, bias, width, eps, True)
         return out, mean.reshape(ranks), scale.reshape(ranks)
     x = x.reshape(-1, width)
@@ -127,7 +127,7 @@ def _layer_rule(F, g, input, weight, mean, scale, bias_shape, normalized_shape, 
             for shape in (g.shape, None if weight is None else weight.shape, bias_shape)
         )
     xp, dtype = F.xp, g.dtype
-    if fit(g, input, weight, mean, scale):
+    if lines.fit(g, input, weight, mean, scale):
         along = (weight is not None and wanted[1]) or (bias_shape is not None and wanted[2])
         dx, dw, db = compiled.rows_backward(g, input, weight, mean, scale, width, wanted[0], along)
         return (
@@ -201,7 +201,7 @@ def native_rms_norm(xp, input, weight=None, /, normalized_shape=(), eps=None):
     ranks = _ranks(input, shape)
     if not input.size:
         return input.copy(), xp.ones(ranks, x.dtype)
-    if fit(input, weight):
+    if lines.fit(input, weight):
         step = _step(input) if eps is None else eps
         out, _, scale = compiled.rows(input, weight, None, width, step, False)
         return out, scale.reshape(ranks)
@@ -230,7 +230,7 @@ def _rms_rule(F, g, input, weight, scale, normalized_shape, eps, wanted):
     if not g.size:
         return g, None if weight is None else F.xp.zeros(weight.shape, g.dtype)
     xp, dtype = F.xp, g.dtype
-    if fit(g, input, weight, scale):
+    if lines.fit(g, input, weight, scale):
         along = weight is not None and wanted[1]
         dx, dw, _ = compiled.rows_backward(g, input, weight, None, scale, width, wanted[0], along)
         return dx, None if dw is None else dw.reshape(weight.shape)

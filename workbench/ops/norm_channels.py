@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
+from .compiled import lines
 from .compiled import norm as compiled_rows
 from .compiled import norm_channels as compiled
-from .compiled.lines import fit
 from .declare import op
 from .rows import column_dots, column_sums, row_dots, row_sums, wide
 from .samples import Sample
@@ -88,7 +88,7 @@ def batch_norm_train(xp, input, weight=None, bias=None, /, eps=1e-5, stats=None)
     to be moved that way (`stats.targets()`), it may be told that they were (`stats.moved()`).
     """
     ranks = (1, -1) + (1,) * (input.ndim - 2)
-    if fit(input, weight, bias):
+    if lines.fit(input, weight, bias):
         return _batch_compiled(input, weight, bias, eps, stats, ranks)
     x = wide(input)
     channels = _Channels(xp, input.shape)
@@ -110,7 +110,7 @@ def batch_norm_train(xp, input, weight=None, bias=None, /, eps=1e-5, stats=None)
 
 def _batch_compiled(input, weight, bias, eps, stats, ranks):
     running = stats.targets() if hasattr(stats, "targets") else None
-    if running is not None and not fit(input, *running[:2]):
+    if running is not None and not lines.fit(input, *running[:2]):
         running = None
     out, (mean, scale, variance) = compiled.batch_norm(input, weight, bias, eps, running)
     if running is not None:
@@ -140,7 +140,7 @@ def _batch_rule(F, g, input, weight, mean, scale, bias_shape, eps, wanted):
             None if bias_shape is None else F.sum(g, dims, False),
         )
     xp, dtype = F.xp, g.dtype
-    if fit(g, input, weight, mean, scale):
+    if lines.fit(g, input, weight, mean, scale):
         dx, sums = compiled.batch_norm_backward(g, input, weight, mean, scale, wanted[0])
         return (
             dx,
@@ -196,7 +196,7 @@ def _affine_oracle(torch, input, scale, shift):
 )
 def channel_affine(xp, input, scale, shift, /):
     """input · scale + shift, one of each per channel: (N, C, *), (C), (C)."""
-    if fit(input, scale, shift):
+    if lines.fit(input, scale, shift):
         return compiled.affine(input, scale, shift)
     channels = _Channels(xp, input.shape)
     out = channels.of(wide(input)) * channels.beside(wide(scale))
@@ -216,7 +216,7 @@ def _affine_rule(F, g, input, scale, wanted):
         )
     channels, dtype = _Channels(F.xp, g.shape), g.dtype
     dx = ds = db = None
-    if wanted[0] and fit(g, scale):
+    if wanted[0] and lines.fit(g, scale):
         dx = compiled.affine(g, scale, None)
         wanted = (False, *wanted[1:])
     g = channels.of(wide(g))
@@ -266,7 +266,7 @@ def native_group_norm(xp, input, weight=None, bias=None, /, num_groups=1, eps=1e
     if not input.size:
         empty = xp.zeros((n, num_groups), x.dtype)
         return input.copy(), empty, empty.copy()
-    if fit(input, weight, bias):
+    if lines.fit(input, weight, bias):
         return compiled_rows.groups(input, weight, bias, num_groups, eps)
     size = c // num_groups * inside
     x = x.reshape(n * num_groups, size)
@@ -332,7 +332,7 @@ def _group_rule(F, g, input, weight, mean, scale, bias_shape, num_groups, eps, w
     xp, dtype = F.xp, g.dtype
     if not g.size:
         return g, *(None if b is None else xp.zeros((c,), dtype) for b in (weight, bias_shape))
-    if fit(g, input, weight, mean, scale):
+    if lines.fit(g, input, weight, mean, scale):
         dx, dw, db = compiled_rows.groups_backward(g, input, weight, mean, scale, wanted[0])
         return dx, None if weight is None else dw, None if bias_shape is None else db
     if dtype.itemsize < 4:

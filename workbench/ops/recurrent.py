@@ -14,8 +14,8 @@ import numpy as np
 
 from workbench.arrays.system import blas_threads_now
 
+from .compiled import recurrent as kernels
 from .compiled import rnn as compiled
-from .compiled.recurrent import fits
 from .declare import op
 from .samples import Sample
 
@@ -369,7 +369,7 @@ def rnn_layer(
     """
     check_layer(_RNN, 1, input, h0, w_ih, w_hh)
     relu = nonlinearity == "rnn_relu"
-    if fits(xp, batch_sizes, input, h0, w_ih, w_hh, b_ih, b_hh):
+    if kernels.fits(xp, batch_sizes, input, h0, w_ih, w_hh, b_ih, b_hh):
         return compiled.forward(input, h0, w_ih, w_hh, both(b_ih, b_hh), reverse, relu)
     kind = input.dtype
     x, h, w_in, w_rec, b = (single(v) for v in (input, h0, w_ih, w_hh, both(b_ih, b_hh)))

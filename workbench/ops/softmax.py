@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .compiled import lines
 from .compiled import softmax as compiled
-from .compiled.lines import fit
 from .declare import op
 from .reduce import axis
 from .rows import against_column, row_dots, row_sums, wide
@@ -56,7 +56,7 @@ def softmax(xp, input, /, dim):
         xp.exp(out, out=out)
         out /= out.sum(axis=where, keepdims=True)
         return out.astype(input.dtype, copy=False)
-    if fit(input):
+    if lines.fit(input):
         return compiled.softmax(input, False)
     out, sums, _ = exponentials(xp, wide(input).reshape(-1, input.shape[-1]))
     out *= (1 / sums)[:, None]
@@ -69,7 +69,7 @@ def _softmax_rule(F, g, out, dim):
     if F.taped or dim % len(out.shape) != len(out.shape) - 1 or not g.size:
         gy = g * out
         return gy - out * F.sum(gy, dim, True)
-    if fit(g, out):
+    if lines.fit(g, out):
         return compiled.softmax_backward(g, out, False)
     y, gy = wide(out).reshape(-1, out.shape[-1]), wide(g).reshape(-1, out.shape[-1])
     dx = against_column(F.xp.subtract, gy, row_dots(gy, y))
@@ -88,7 +88,7 @@ def log_softmax(xp, input, /, dim):
         return input.copy()
     if input.ndim == 0:
         return xp.zeros_like(input) if input == input else input.copy()
-    if where == input.ndim - 1 and fit(input):
+    if where == input.ndim - 1 and lines.fit(input):
         return compiled.softmax(input, True)
     x = wide(input)
     if where != input.ndim - 1:
@@ -110,7 +110,7 @@ def _log_softmax_rule(F, g, out, dim):
     last = dim % len(out.shape) == len(out.shape) - 1
     if F.taped or not last or not g.size or out.dtype.itemsize < 4:
         return g - F.exp(out) * F.sum(g, dim, True)
-    if fit(g, out):
+    if lines.fit(g, out):
         return compiled.softmax_backward(g, out, True)
     rows, gy = F.xp.exp(out).reshape(-1, out.shape[-1]), g.reshape(-1, out.shape[-1])
     dx = against_column(F.xp.multiply, rows, row_sums(gy))
