@@ -110,7 +110,7 @@ class Layout:
         for i, member in enumerate(members):
             self._settle(i, member)
         self._gradients: Any = None
-        self._stated: Any = None  # (settings, the kernel's lines or None)
+        self._stated: Any = None  # (settings, the compiled kernel or None)
         self._blocks: dict[Any, dict[Any, list[Block]]] = {}
         self._room: dict[int, list[Any]] = {}
 
@@ -186,42 +186,46 @@ class Layout:
             classes = {number: one for one, number in numbers.items()}
             at = dict(zip(where, (numbers[one] for one in keys), strict=True))
             key = tuple(at.get(i) for i in range(len(self.members)))
+        todo = []
+        for number, (row, fresh) in classes.items():
+            step, more = (row[0], row[1:]) if row else (0.0, ())
+            todo.append((number, optimizer.constants(self.group, step, fresh, *more)))
         blocks = self._blocks.get(key)
         if blocks is None:
             if len(self._blocks) > 16:
                 self._blocks.clear()
-            blocks = self._blocks[key] = self._plan(key)
-        for number, (row, fresh) in classes.items():
-            step, more = (row[0], row[1:]) if row else (0.0, ())
-            values = optimizer.constants(self.group, step, fresh, *more)
-            numbers_ = [self.space.asarray(value, self.real) for value in values]
-            self._run(blocks[number], grads, numbers_)
+            one_pass = self._compiled(len(todo[0][1])) is not None
+            blocks = self._blocks[key] = self._plan(key, one_pass)
+        for number, values in todo:
+            self._run(blocks[number], grads, values)
         optimizer.finish(self.group, dict(zip(self.scalars, columns, strict=True)), chosen)
         self.fresh.difference_update(where)
         owners = self.owners
         versions.mark_owners(owners if present is None else [owners[i] for i in present])
 
-    def _compiled(self, numbers: list[Any]) -> Any:
-        """The kernel compiled for the group's settings, as (function, numbers); or None."""
+    def _compiled(self, count: int) -> Any:
+        """The kernel of so many numbers, compiled for the group's settings; or None."""
         if self.space is not np or self.complex or not available():
             return None
         group, optimizer = self.group, self.optimizer
         settings = (
-            len(numbers),  # some kernels take another way in the first steps
-            *(value for key, value in group.items() if key not in _CHANGING),
+            count,  # some kernels take another way in the first steps
+            *[value for key, value in group.items() if key not in _CHANGING],
         )
         if self._stated is None or self._stated[0] != settings:
-            self._stated = (settings, _stated(optimizer, group, len(self.flat), len(numbers)))
-        stated = self._stated[1]
-        if stated is None:
-            return None
-        arrays = (lines.WHOLE,) * (2 + len(self.flat))
-        made = lines.compiled(stated, arrays, len(numbers), self.real)
-        return None if made is None else (made, np.array(numbers, self.real))
+            stated = _stated(optimizer, group, len(self.flat), count)
+            arrays = (lines.WHOLE,) * (2 + len(self.flat))
+            made = None if stated is None else lines.compiled(stated, arrays, count, self.real)
+            self._stated = (settings, made)
+        return self._stated[1]
 
-    def _run(self, blocks: list[Block], grads: Sequence[Any] | None, numbers: list[Any]) -> None:
+    def _run(
+        self, blocks: list[Block], grads: Sequence[Any] | None, constants: Sequence[float]
+    ) -> None:
         kernel, space, group = self.optimizer.kernel, self.space, self.group
-        compiled = self._compiled(numbers)
+        compiled = self._compiled(len(constants))
+        vector = None if compiled is None else np.array(constants, self.real)
+        numbers = self._numbers(constants) if compiled is None else None
 
         def run(block: Block, worker: int) -> None:
             values = block.values
@@ -243,18 +247,22 @@ class Layout:
                 elif block.side != "all":
                     g = getattr(g, block.side)
             if compiled is not None and block.side is None and g.flags.carray:
-                compiled[0](values, g, *block.slots, compiled[1])
+                compiled(values, g, *block.slots, vector)
             else:
                 scratch = self._scratch(worker, values)
-                kernel(space, group, values, g, block.slots, scratch, numbers)
+                given = self._numbers(constants) if numbers is None else numbers
+                kernel(space, group, values, g, block.slots, scratch, given)
             for array, part in block.back:
                 array[...] = part
 
-        if space is np and len(blocks) > 1:
+        if space is np and compiled is None and len(blocks) > 1:
             each(run, blocks, self.total)
-        else:
+        else:  # a compiled kernel sees to the threads itself
             for block in blocks:
                 run(block, 0)
+
+    def _numbers(self, constants: Sequence[float]) -> list[Any]:
+        return [self.space.asarray(value, self.real) for value in constants]
 
     def _scratch(self, worker: int, like: Any) -> list[Any]:
         """Two arrays of the block's shape; each worker thread has its own."""
@@ -271,8 +279,12 @@ class Layout:
 
     # -- blocks ------------------------------------------------------------------------------
 
-    def _plan(self, key: tuple[int | None, ...] | None) -> dict[int, list[Block]]:
-        """The blocks of each class of members; `key` gives each member's class, None: none."""
+    def _plan(self, key: tuple[int | None, ...] | None, one_pass: bool) -> dict[int, list[Block]]:
+        """The blocks of each class of members; `key` gives each member's class, None: none.
+
+        `one_pass`: the kernel reads and writes memory once, so that a large parameter need not be
+        cut into pieces that stay in the cache.
+        """
         classes: dict[int, list[Block]] = {}
         packed: dict[int, list[int]] = {}
         for i, member in enumerate(self.members):
@@ -283,12 +295,12 @@ class Layout:
             if self._is_small(member):
                 packed.setdefault(number, []).append(i)
             else:
-                made += self._alone(i)
+                made += self._alone(i, one_pass)
         for number, members in packed.items():
             classes[number] += self._packed(members)
         return classes
 
-    def _alone(self, i: int) -> list[Block]:
+    def _alone(self, i: int, whole: bool = False) -> list[Block]:
         member = self.members[i]
         if member.strided:
             held = [member.array, *(array for _, _, array in member.held[len(self.scalars) :])]
@@ -303,7 +315,7 @@ class Layout:
         values = member.array.reshape(-1)
         values = _real(values) if self.complex else values
         blocks = []
-        step = member.size if member.size <= 2 * self.block else self.block
+        step = member.size if whole or member.size <= 2 * self.block else self.block
         for start in range(0, member.size, max(step, 1)):
             stop = min(start + step, member.size)
             block = Block([i], member.start + start, member.start + stop)
