@@ -106,7 +106,7 @@ def test_is_torch(kind, sizes, counted):
     assert counted == [sizes[0], 1, sizes[0] - 1]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     kind=st.sampled_from(KINDS), steps=st.integers(4, 9), batch=st.sampled_from([1, 3, 5, 14, 35]),
     inputs=st.integers(1, 20), hidden=st.integers(1, 70), given=st.booleans(),

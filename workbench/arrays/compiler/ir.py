@@ -410,6 +410,12 @@ class Function:
             f"call void @llvm.memset.p0.i64({target}, i8 0, {self.of('i64', size)}, i1 false)"
         )
 
+    def prefetch(self, base: Value, index: Any = 0, kind: str = "float") -> None:
+        """Ask for the line of `index` elements behind `base`, to be read soon."""
+        self.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        place = self.at(base, index, kind)
+        self.line(f"call void @llvm.prefetch.p0({place}, i32 0, i32 3, i32 1)")
+
     # -- control -----------------------------------------------------------------------------------
 
     def label(self, name: str) -> str:

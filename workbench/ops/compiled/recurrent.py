@@ -32,8 +32,9 @@ from workbench.arrays.scratch import scratch
 
 LEAST_STEPS, LEAST_ROWS = 4, 8  # with fewer, packing the weights is most of the work
 WIDE = 2  # vectors of units in a panel where there is but one sum for each unit
+_LINE = 16  # numbers that come into the cache together
 _LONGER = 16  # numbers between the rows of gradients
-_ALONE = 1_000_000  # multiplications of a step: fewer are no work for two
+_ALONE = 1_500_000  # multiplications of a step: fewer are no work for two
 _PACKED_ALONE = 1 << 16  # weights: packing fewer is none either
 
 
@@ -129,13 +130,18 @@ class Step:
                 for held, value in zip(places, values, strict=True):
                     held.set(fn.fma(spread, value, held))
 
-        whole = self.depth // parts * parts if parts > 1 else self.depth
-        with fn.range(0, whole, parts) as k:
-            for part, into in enumerate(several):
-                add(into, k + part)
-        if parts > 1:
-            with fn.range(whole, self.depth) as k:
-                add(several[0], k)
+        # other cores made most of what is read here: the next lines are asked for beforehand
+        with fn.range(0, self.depth, _LINE) as near:
+            for start in starts:
+                fn.prefetch(start, near + _LINE)
+            stop = fn.minimum(near + _LINE, self.depth)
+            whole = stop - (stop - near) % parts if parts > 1 else stop
+            with fn.range(near, whole, parts) as k:
+                for part, into in enumerate(several):
+                    add(into, k + part)
+            if parts > 1:
+                with fn.range(whole, stop) as k:
+                    add(several[0], k)
         made = fn.room(self.vec, rows * vectors)
         for row in range(rows):
             for v in range(vectors):
