@@ -8,12 +8,14 @@ import numpy as np
 
 from workbench.arrays import constant, random
 
+from .compiled import activation as compiled
 from .declare import op
 from .gaussian import normal_cdf
 from .rows import wide
 from .samples import Sample, unary
 
 _NN = "nn.functional"
+_LEAST = compiled.LEAST
 _LARGE = 1 << 13  # from here on `clip` beats `maximum`, which does not vectorise for numbers
 
 
@@ -40,10 +42,20 @@ def logistic(xp, x):
 @op(accepts="iuf", inplace=True, dtype="promote", samples=unary(gap=0.05), expr="x > 0 ? x : 0")
 def relu(xp, input, /):
     """max(x, 0); the slope at 0 is 0."""
+    if input.size >= _LEAST and (found := compiled.relu(input)) is not None:
+        return found
     return positive(xp, input)
 
 
-relu.vjp(input=lambda F, g, out: g * (out > 0))
+def _relu_rule(F, g, out):
+    if not F.taped and g.size >= _LEAST:
+        found = compiled.relu_gradient(g, out)
+        if found is not None:
+            return found
+    return g * (out > 0)
+
+
+relu.vjp(input=_relu_rule)
 
 
 def _leaky_samples(make):
@@ -55,6 +67,10 @@ def _leaky_samples(make):
 @op(accepts="f", namespace=_NN, samples=_leaky_samples)
 def leaky_relu(xp, input, /, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
+    if input.size >= _LEAST:
+        found = compiled.leaky_relu(input, slope=negative_slope)
+        if found is not None:
+            return found
     if 0 <= negative_slope <= 1:
         return xp.maximum(input, input * negative_slope)
     return positive(xp, input) + negative(xp, input) * negative_slope
@@ -65,9 +81,15 @@ def _either(F, flags, like, slope):
     return F.cast_bool(flags, like) * (1 - slope) + slope
 
 
-leaky_relu.vjp(
-    input=lambda F, g, input, negative_slope: g * _either(F, input > 0, input, negative_slope)
-)
+def _leaky_rule(F, g, input, negative_slope):
+    if not F.taped and g.size >= _LEAST:
+        found = compiled.leaky_relu_gradient(g, input, slope=negative_slope)
+        if found is not None:
+            return found
+    return g * _either(F, input > 0, input, negative_slope)
+
+
+leaky_relu.vjp(input=_leaky_rule)
 
 
 def _elu_samples(make):
@@ -86,6 +108,10 @@ def elu(xp, input, /, alpha=1.0, scale=1.0, inner=1.0):
 
     ELU (Clevert et al., 2015); with other constants SELU (Klambauer et al., 2017) and CELU.
     """
+    if input.size >= _LEAST:
+        found = compiled.elu(input, alpha=alpha, scale=scale, inner=inner)
+        if found is not None:
+            return found
     low = negative(xp, input)
     low = xp.expm1(low if inner == 1 else low * inner)
     if alpha * scale != 1:
@@ -95,6 +121,10 @@ def elu(xp, input, /, alpha=1.0, scale=1.0, inner=1.0):
 
 
 def _elu_rule(F, g, input, alpha, scale, inner):
+    if not F.taped and g.size >= _LEAST:
+        found = compiled.elu_gradient(g, input, alpha=alpha, scale=scale, inner=inner)
+        if found is not None:
+            return found
     flags = F.cast_bool(input > 0, input)
     # exp is 1 where x is positive
     e = F.exp((input - input * flags) * inner) if F.taped else F.xp.exp(
@@ -110,24 +140,40 @@ elu.vjp(input=_elu_rule)
 @op(inplace=True, dtype="float", samples=unary(), expr="1 / (1 + exp(-x))")
 def sigmoid(xp, input, /):
     """1 / (1 + exp(-x)), without overflow."""
+    if input.size >= _LEAST and (found := compiled.sigmoid(input)) is not None:
+        return found
     if input.dtype.kind == "c":
         half = input.dtype.type(0.5)
         return xp.tanh(input * half) * half + half
     return logistic(xp, input)
 
 
-sigmoid.vjp(input=lambda F, g, out: g * F.conj(out * (1 - out)))
+def _sigmoid_rule(F, g, out):
+    if not F.taped and g.size >= _LEAST:
+        found = compiled.sigmoid_gradient(g, out)
+        if found is not None:
+            return found
+    return g * F.conj(out * (1 - out))
+
+
+sigmoid.vjp(input=_sigmoid_rule)
 
 
 @op(accepts="fc", namespace=_NN, aux=("share",), samples=unary())
 def silu(xp, input, /):
     """x * sigmoid(x) (Elfwing et al., 2018)."""
+    if input.size >= _LEAST and (found := compiled.silu(input)) is not None:
+        return found, None
     share = sigmoid.forward(xp, input)
     return input * share, share
 
 
 def _silu_rule(F, g, input, share, out):
-    s = F.sigmoid(input) if F.taped else share
+    if share is None and not F.taped:
+        found = compiled.silu_gradient(g, input)
+        if found is not None:
+            return found
+    s = F.sigmoid(input) if F.taped or share is None else share
     return g * F.conj(s + (input * s if F.taped else out) * (1 - s))
 
 
@@ -137,6 +183,8 @@ silu.vjp(input=_silu_rule)
 @op(accepts="f", namespace=_NN, aux=("share",), samples=unary())
 def mish(xp, input, /):
     """x * tanh(softplus(x)) (Misra, 2019)."""
+    if input.size >= _LEAST and (found := compiled.mish(input)) is not None:
+        return found, None
     share = _mish_share(xp, wide(input))
     return (input * share).astype(input.dtype, copy=False), share
 
@@ -149,7 +197,11 @@ def _mish_share(xp, x):
 
 
 def _mish_rule(F, g, input, share):
-    if F.taped:
+    if share is None and not F.taped:
+        found = compiled.mish_gradient(g, input)
+        if found is not None:
+            return found
+    if F.taped or share is None:
         share = F.tanh(F.softplus(input))
     slope = share + input * (1 - share * share) * F.sigmoid(input)
     return g * (slope if F.taped else slope.astype(g.dtype, copy=False))
@@ -167,6 +219,10 @@ def _softplus_samples(make):
 @op(accepts="f", namespace=_NN, samples=_softplus_samples)
 def softplus(xp, input, /, beta=1.0, threshold=20.0):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
+    if input.size >= _LEAST:
+        found = compiled.softplus(input, beta=beta, threshold=threshold)
+        if found is not None:
+            return found
     scaled = input if beta == 1 else input * beta
     out = xp.log1p(xp.exp(-xp.abs(scaled))) + positive(xp, scaled)
     if beta != 1:
@@ -178,6 +234,10 @@ def softplus(xp, input, /, beta=1.0, threshold=20.0):
 
 
 def _softplus_rule(F, g, input, beta, threshold):
+    if not F.taped and g.size >= _LEAST:
+        found = compiled.softplus_gradient(g, input, beta=beta, threshold=threshold)
+        if found is not None:
+            return found
     share = F.sigmoid(input if beta == 1 else input * beta)
     if threshold == math.inf:
         return g * share
@@ -209,6 +269,10 @@ def gelu(xp, input, /, approximate="none"):
 
     Raises RuntimeError for an unknown `approximate`.
     """
+    if approximate in _GELU and input.size >= _LEAST:
+        found = _GELU[approximate][0](input)
+        if found is not None:
+            return found, None
     x = wide(input)
     if approximate == "none":
         cdf = normal_cdf(xp, x)
@@ -221,6 +285,10 @@ def gelu(xp, input, /, approximate="none"):
     return (x * cdf).astype(input.dtype, copy=False), cdf
 
 
+_GELU = {
+    "none": (compiled.gelu, compiled.gelu_gradient),
+    "tanh": (compiled.gelu_tanh, compiled.gelu_tanh_gradient),
+}
 _TANH = math.sqrt(2 / math.pi)
 
 
@@ -229,7 +297,11 @@ def _gelu_inner(x):
 
 
 def _gelu_rule(F, g, input, cdf, approximate):
-    if F.taped:
+    if cdf is None and not F.taped:
+        found = _GELU[approximate][1](g, input)
+        if found is not None:
+            return found
+    if F.taped or cdf is None:
         if approximate == "none":
             cdf = F.erf(input * math.sqrt(0.5)) * 0.5 + 0.5
         else:

@@ -59,8 +59,8 @@ def mul(xp, input, other, /):
 
 
 mul.vjp(
-    input=lambda F, g, other: g * F.conj(other),
-    other=lambda F, g, input: g * F.conj(input),
+    input=lambda F, g, other: F.times_conj(g, other),
+    other=lambda F, g, input: F.times_conj(g, input),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .compiled import activation
 from .declare import op
 from .samples import binary, unary
 
@@ -136,4 +137,12 @@ def tanh(xp, input, /):
     return xp.tanh(input)
 
 
-tanh.vjp(input=lambda F, g, out: g * F.conj(1 - out * out))
+def _tanh_rule(F, g, out):
+    if not F.taped and g.size >= activation.LEAST:
+        found = activation.tanh_gradient(g, out)
+        if found is not None:
+            return found
+    return F.times_conj(g, 1 - out * out)
+
+
+tanh.vjp(input=_tanh_rule)

@@ -3,7 +3,7 @@
 A rule is written once. In an ordinary backward pass `F` holds the ops over raw arrays (no Tensor
 is made at all); with `create_graph=True` it holds the recorded ops over Tensors. Besides the ops
 themselves it offers `F.taped`, `F.over_tensors`, `F.xp`, `F.cast(g, dtype)`,
-`F.cast_bool(flags, like)` and `F.detach(x)`.
+`F.cast_bool(flags, like)`, `F.times_conj(g, x)` and `F.detach(x)`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ import numpy as np
 
 from workbench.arrays import namespace
 from workbench.ops import OPS
+from workbench.ops.compiled.elementwise import PLAIN, QUICK, quick
+
+
+def _product(a: Any, b: Any) -> Any:
+    """a times the conjugate of b."""
+    b = b.conjugate()  # real arrays return themselves
+    return a * b if a.size < PLAIN else QUICK["multiply"](a, b)
 
 
 def _conj(x: Any) -> Any:
@@ -47,6 +54,7 @@ class RawSpace:
     def __init__(self, xp: ModuleType) -> None:
         self.xp = xp
         self.conj = _conj
+        self.times_conj = _product
         self.cast = _cast
         self.cast_bool = _cast_bool
         self.detach = _same
@@ -57,7 +65,7 @@ class RawSpace:
         except KeyError:
             raise AttributeError(f"no op named {name!r}") from None
         if op.ufunc is not None:
-            made: Any = getattr(self.xp, op.ufunc)
+            made: Any = quick(op.ufunc) if self.xp is np else getattr(self.xp, op.ufunc)
         else:
             made = partial(op.forward, self.xp)
             if op.aux:
@@ -122,6 +130,11 @@ class TapedSpace:
         from .binding import raw_signature
 
         return raw_signature("conj")(x) if x.array.dtype.kind == "c" else x
+
+    @classmethod
+    def times_conj(cls, a: Any, b: Any) -> Any:
+        """a times the conjugate of b."""
+        return a * cls.conj(b)
 
     @staticmethod
     def cast_bool(flags: Any, like: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.ops.compiled.elementwise import QUICK
 from workbench.ops.declare import Op, rule_needs
 
 from .tensor import AT_REST
@@ -60,6 +61,8 @@ def _saved_source(bound: Bound, arrays: dict[str, str]) -> str:
             value = f"{arrays[name[:-6]]}.shape"
             if any(p.name == name[:-6] and not p.required for p in op.tensors):
                 value = f"(None if {arrays[name[:-6]]} is None else {value})"
+        elif name.endswith("_strides") and name[:-8] in arrays:
+            value = f"{arrays[name[:-8]]}.strides"
         elif name.endswith("_shape") and op.sequence:
             value = "[a.shape for a in a0]"
         elif name == "out":
@@ -135,7 +138,7 @@ def _call(bound: Bound) -> list[str]:
             f"        return bound.general({x}, {y})",
             "    if a0.dtype is not a1.dtype" + (f" or {refused}:" if refused else ":"),
             f"        return bound.general({x}, {y})",
-            *_guarded(["r = ufunc(a0, a1)"], "(a0, a1)", f"return bound.general({x}, {y})"),
+            *_guarded([_ufunc_source(op, "a0, a1")], "(a0, a1)", f"return bound.general({x}, {y})"),
         ]
         arrays = {x: "a0", y: "a1"}
         fix = [
@@ -153,7 +156,7 @@ def _call(bound: Bound) -> list[str]:
         ]
         if refused:
             lines += [f"    if {refused}:", f"        return bound.general({x})"]
-        lines += _guarded(["r = ufunc(a0)"], "(a0,)", f"return bound.general({x})")
+        lines += _guarded([_ufunc_source(op, "a0")], "(a0,)", f"return bound.general({x})")
         arrays = {x: "a0"}
         fix = ["node.fix = None"]
     lines += [
@@ -169,6 +172,14 @@ def _call(bound: Bound) -> list[str]:
     else:
         lines += ["    t.edge = None"]
     return [*lines, "    return t"]
+
+
+def _ufunc_source(op: Op, operands: str) -> str:
+    """The line that computes, by all threads where the first operand is large."""
+    large = QUICK.get(op.ufunc or "")
+    if large is None:
+        return f"r = ufunc({operands})"
+    return f"r = ufunc({operands}) if a0.size < {large.least} else large({operands})"
 
 
 def _with_number(bound: Bound) -> list[str]:

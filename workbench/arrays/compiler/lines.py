@@ -10,11 +10,12 @@ have no other way.
     x, y = statement.array(0), statement.array(1)
     statement.multiply(statement.add(x, y), statement.number(0), out=y)
     kernel = compiled(tuple(statement.lines), (WHOLE, WHOLE), 1, np.dtype("float32"))
-    kernel(x, y, np.array([0.5], "float32"))          # y = (x + y) · 0.5
+    kernel(x, y, np.array([0.5], "float32"))        # y = (x + y) · 0.5
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ import numpy as np
 from . import available, functions
 from .crew import launch
 from .ir import Function, Value, module, size_of, vector
-from .kernel import Made, address, real
+from .kernel import INSIDE, Made, address, real
 from .llvm import address as entry_of
 from .llvm import host
 
@@ -56,16 +57,18 @@ _ARITHMETIC: dict[str, Callable[..., Value]] = {
     "absolute": Function.abs, "reciprocal": lambda fn, a: 1 / a, "copyto": lambda fn, to, a: a,
     "maximum": _maximum, "minimum": _minimum, **FUNCTIONS,
 }  # fmt: skip
+_CHOICE = "where"  # of its second and third operand by a mask
 _COMPARISONS = {
     "greater": ">", "less": "<", "greater_equal": ">=", "less_equal": "<=", "equal": "==",
     "not_equal": "!=",
 }  # fmt: skip
-KNOWN = frozenset(_ARITHMETIC) | frozenset(_COMPARISONS)
+KNOWN = frozenset(_ARITHMETIC) | frozenset(_COMPARISONS) | {_CHOICE}
 
 MOST_LINES = 1024
 _MOST_VECTORS = 8
 _MOST_WRITTEN = 3000  # lines times vectors: beyond, compiling takes longer than a step may stall
 _MOST_COPIES = 2  # of functions that are not called but written out
+_STACK = 1 << 16  # bytes of results in use, which shall stay in the cache
 _LEAST = 150_000  # operations on elements from which on another thread helps (15 µs)
 _PIECE = 50_000  # what a thread takes at a time
 
@@ -85,7 +88,10 @@ WHOLE = Operand()
 
 
 class Ref(NamedTuple):
-    """An operand: "a" an array, "n" a number, "t" an intermediate result, by its place."""
+    """An operand: "a" an array, "n" a number, "t" an intermediate result, by its place.
+
+    "c" is a number that is part of the kernel, by the bits of a double.
+    """
 
     kind: str
     place: int
@@ -113,20 +119,22 @@ class Statement:
         self.lines: list[Line] = []
         self._count = 0
 
-    @staticmethod
-    def array(place: int) -> Any:
+    def array(self, place: int) -> Any:
         """What stands for an array."""
-        return _Symbol(Ref("a", place))
+        return Symbol(self, Ref("a", place))
 
-    @staticmethod
-    def number(place: int) -> Any:
+    def number(self, place: int) -> Any:
         """What stands for a number."""
-        return _Symbol(Ref("n", place))
+        return Symbol(self, Ref("n", place))
 
     def room(self) -> Any:
         """What stands for an array to write to that nobody reads afterwards."""
         self._count += 1
-        return _Symbol(Ref("t", self._count))
+        return Symbol(self, Ref("t", self._count))
+
+    def constant(self, number: float) -> Any:
+        """What stands for a number that is part of the kernel."""
+        return Symbol(self, Ref("c", _DOUBLE.unpack(struct.pack("=d", number))[0]))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in KNOWN:
@@ -136,7 +144,8 @@ class Statement:
             target = self.room() if out is None else out
             if name == "copyto":
                 target = operands[0]
-            if not all(type(x) is _Symbol for x in (*operands, target)):
+            operands = tuple(self.constant(x) if type(x) in (int, float) else x for x in operands)
+            if not all(type(x) is Symbol for x in (*operands, target)):
                 raise Unstatable(name)
             refs = tuple(x.ref for x in operands)
             self.lines.append(Line(name, refs, target.ref))
@@ -145,30 +154,53 @@ class Statement:
         return call
 
 
-class _Symbol:
-    __slots__ = ("ref",)
+_DOUBLE = struct.Struct("=q")
 
-    def __init__(self, ref: Ref) -> None:
+
+def _operator(name: str, turned: bool = False) -> Callable[..., Any]:
+    def call(self: Symbol, *other: Any) -> Any:
+        operands = (*other, self) if turned else (self, *other)
+        return getattr(self.statement, name)(*operands)
+
+    return call
+
+
+class Symbol:
+    """Stands for an operand; operators write lines."""
+
+    __slots__ = ("ref", "statement")
+
+    def __init__(self, statement: Statement, ref: Ref) -> None:
+        self.statement = statement
         self.ref = ref
+
+    __add__, __radd__ = _operator("add"), _operator("add", True)
+    __sub__, __rsub__ = _operator("subtract"), _operator("subtract", True)
+    __mul__, __rmul__ = _operator("multiply"), _operator("multiply", True)
+    __truediv__, __rtruediv__ = _operator("divide"), _operator("divide", True)
+    __neg__, __abs__ = _operator("negative"), _operator("absolute")
+    __gt__, __lt__ = _operator("greater"), _operator("less")
+    __ge__, __le__ = _operator("greater_equal"), _operator("less_equal")
 
 
 class Kernel:
-    """A compiled kernel: `kernel(*arrays, numbers)`.
+    """A compiled kernel: `kernel(*arrays)`, then its numbers, if there are any, as one array.
 
     Arrays are C-contiguous and of one shape but for what `spread` says; those that are written to
-    overlap no other. Numbers come as one array of the kernel's dtype.
+    overlap no other. Numbers are of the kernel's dtype.
     """
 
     def __init__(self, lines: tuple[Line, ...], arrays: tuple[Operand, ...], numbers: int,
                  element: str) -> None:  # fmt: skip
         self.arrays = arrays
         self.rows = any(one.spread for one in arrays)
-        self.cost = len(arrays) + sum(
-            _COST if one.function in FUNCTIONS else 1 for one in lines
-        )  # fmt: skip
+        self.lead = next(i for i, one in enumerate(arrays) if not one.spread)
+        self.cost = len(arrays) + sum(_COST if one.function in FUNCTIONS else 1 for one in lines)
         writer = _Writer(lines, arrays, numbers, element, self.rows)
         self.group = writer.group
-        self.made = Made(entry_of(writer.text(), writer.name), "Q" * (len(arrays) + 1) + "qq")
+        count = len(arrays) + bool(numbers)
+        made = Made(entry_of(writer.text(), writer.name), "Q" * count + "qq")
+        self.entry, self.pack = made.entry, made.pack
 
     def __call__(self, *operands: np.ndarray) -> None:
         """Carry out the lines."""
@@ -176,19 +208,22 @@ class Kernel:
 
     def prepared(self, *operands: np.ndarray) -> tuple[int, bytes, int, int]:
         """What `launch` takes, for operands that stay where they are and are kept alive."""
-        whole = operands[0]
+        whole = operands[self.lead]
+        size = whole.size
         if self.rows:
-            whole = next(a for a, one in zip(operands, self.arrays, strict=False) if not one.spread)
-            width = whole.shape[-1]
-            rows = whole.size // width if width else 0
-            items, least = rows, width
+            least = width = whole.shape[-1]
+            items = size // width if width else 0
         else:
-            rows, width = 1, whole.size
-            items, least = -(-width // self.group), self.group
-        arguments = self.made.pack(*map(address, operands), rows, width)
-        work = whole.size * self.cost
-        grain = items if work < _LEAST else max(1, _PIECE // (least * self.cost))
-        return self.made.entry, arguments, items, grain
+            least, width = self.group, size
+            items = -(-size // least)
+        grain = items
+        if size * self.cost >= _LEAST:
+            grain = max(1, _PIECE // (least * self.cost))
+        return self.entry, self.pack(*map(_handle, operands), items, width), items, grain
+
+
+# An array's own address is known at once; the kernel looks for its memory's inside it.
+_handle = address if INSIDE is None else id
 
 
 class _Writer:
@@ -200,10 +235,12 @@ class _Writer:
         self.rows = rows
         self.name = "lines"
         self.lanes = host().lanes * 4 // size_of(element)
-        room = (host().registers - numbers - 4) // max(1, _pressure(lines))
+        live = max(1, _pressure(lines))
+        # few vectors would wait for each other's results: better eight in the cache than one in
+        # the registers
+        bytes_ = live * self.lanes * size_of(element)
+        room = max((host().registers - numbers - 4) // live, _STACK // bytes_)
         self.vectors = max(1, min(_MOST_VECTORS, room, _MOST_WRITTEN // len(lines)))
-        if len(arrays) * self.vectors > 64:
-            self.vectors = max(1, 64 // len(arrays))
         self.group = self.vectors * self.lanes
         self.called: dict[str, Function] = {}
         if sum(line.function in FUNCTIONS for line in lines) > _MOST_COPIES:
@@ -224,12 +261,20 @@ class _Writer:
         fn = self.fn = Function(self.name, "ptr arguments, i64 begin, i64 end, i64 worker")
         held, begin, end, _ = fn.args
         count = len(self.arrays)
-        self.bases = [fn.load("ptr", fn.at(held, i, "i64")) for i in range(count)]
-        place = fn.load("ptr", fn.at(held, count, "i64"))
+
+        def base(i: int) -> Value:
+            place = fn.load("ptr", fn.at(held, i, "i64"))
+            return place if INSIDE is None else fn.load("ptr", fn.at(place, INSIDE, "i8"))
+
+        self.bases = [base(i) for i in range(count)]
         if self.called:
             self.held = fn.room(self.element, self.group)
-        self.values = [fn.load(self.element, place, i) for i in range(self.numbers)]
-        self.width = fn.load("i64", fn.at(held, count + 2, "i64"))
+        self.values = []
+        if self.numbers:
+            place = base(count)
+            self.values = [fn.load(self.element, place, i) for i in range(self.numbers)]
+            count += 1
+        self.width = fn.load("i64", fn.at(held, count + 1, "i64"))
         if self.rows:
             with fn.range(begin, end) as row:
                 self._stretch(fn.of("i64", 0), self.width, row)
@@ -271,6 +316,11 @@ class _Writer:
         fn = self.fn
         if function == "copyto":
             return operands[0]
+        if function == _CHOICE:
+            where, *others = operands
+            if not where.kind.endswith("i1>"):
+                where = self._float(where).compare("!=", 0)
+            return fn.select(where, *map(self._float, others))
         floats = [self._float(x) for x in operands]
         if function in _COMPARISONS:
             return floats[0].compare(_COMPARISONS[function], floats[1])
@@ -299,6 +349,9 @@ class _Writer:
         fn = self.fn
         if ref.kind == "n":
             return self.values[ref.place]
+        if ref.kind == "c":
+            number = struct.unpack("=d", _DOUBLE.pack(ref.place))[0]
+            return fn.of(vector(self.lanes, self.element), number)
         if ref.kind == "t":
             raise Unstatable(f"{ref} is read before it is made")
         operand = self.arrays[ref.place]
@@ -345,7 +398,7 @@ def _pressure(lines: Sequence[Line]) -> int:
     live: set[Ref] = set()
     most = 0
     for i, line in enumerate(lines):
-        live.update(ref for ref in line.operands if ref.kind != "n")
+        live.update(ref for ref in line.operands if ref.kind in "at")
         extra = 3 if line.function in FUNCTIONS else 0
         most = max(most, len(live) + extra)
         live = {ref for ref in (*live, line.out) if last.get(ref, -1) > i}

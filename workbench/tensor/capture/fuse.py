@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from workbench.arrays import parallel
-from workbench.arrays.compiler import available
+from workbench.arrays.compiler import available, lines
 
 from .loops import compiled, parallel_work
-from .program import Instruction, Program, Value
+from .program import CONSTANT, Instruction, Program, Value
 
 LARGE = 1 << 17  # bytes of a result from which on blocks pay
 LONG = 4  # kernels in a run from which on it pays at any size, where runs are compiled
@@ -147,7 +147,7 @@ def _layout(shape: tuple[int, ...], instructions: list[Instruction]) -> tuple[bo
     """Whether blocks are rows (some operand is broadcast), and elements per step of a block."""
     for one in instructions:
         for value in one.reads():
-            if value.shape != shape and value.shape != ():
+            if value.shape != shape and value.shape != () and not _is_one_number(value):
                 return True, max(1, math.prod(shape[1:]))
     return False, 1
 
@@ -159,29 +159,59 @@ def loops(program: Program, given: Callable[[Value], bool]) -> list[Any]:
     """
     found: list[Any] = []
     run: list[Instruction] = []
-    shape: tuple[int, ...] = ()
+    late: list[Instruction] = []  # numbers that may as well be computed after the run
+    kind: Any = None  # the shape of the run, and whether it can be compiled
     for one in program.instructions:
         if one.kind == "view" and given(one.outs[0]):
             continue  # made beforehand
-        size = _fusible(one, given)
-        if size is not None and (not run or size == shape):
-            run.append(one)
-            shape = size
+        shape = _fusible(one, given)
+        this = None if shape is None else (shape, available() and _known(one))
+        waited = any(_uses(one, other) for other in late)
+        if this is None and run and not waited and _is_number(one):
+            late.append(one)
             continue
-        found += _closed(run, shape)
-        run = []
-        if size is not None:
-            run, shape = [one], size
-        else:
+        if this is None or this != kind or waited:
+            found += (*_closed(run, kind), *late)
+            run, kind, late = [], this, []
+        if this is None:
             found.append(one)
-    found += _closed(run, shape)
+        else:
+            run.append(one)
+    found += (*_closed(run, kind), *late)
     _find_inner(program, found)
     return found
 
 
-def _closed(run: list[Instruction], shape: tuple[int, ...]) -> list[Any]:
-    worth = len(run) >= LONG or _large(shape, LARGE_COMPILED)
-    return [Loop(run, shape)] if len(run) > 1 and worth and shape != () else list(run)
+def _is_number(one: Instruction) -> bool:
+    """Whether all an instruction does is compute numbers, such as a loss."""
+    return one.kind in ("call", "reduce", "ufunc") and not one.writes and all(
+        v.shape == () and v.root is v for v in one.outs_made()
+    )  # fmt: skip
+
+
+def _uses(one: Instruction, late: Instruction) -> bool:
+    """Whether an instruction reads what the late one makes, or writes to what that reads."""
+    made = set(late.outs_made())
+    return any(v.root in made for v in one.reads()) or any(
+        v.root is w.root for v in one.writes for w in late.reads()
+    )
+
+
+def _closed(run: list[Instruction], kind: Any) -> list[Any]:
+    if len(run) < 2:
+        return list(run)
+    shape, known = kind
+    if known:
+        worth = len(run) >= LONG or _large(shape, LARGE_COMPILED)
+    else:
+        worth = _large(shape, LARGE)
+    return [Loop(run, shape)] if worth and shape != () else list(run)
+
+
+def _known(one: Instruction) -> bool:
+    """Whether the compiler knows the function and the types."""
+    kinds = {v.dtype.char for v in (*one.reads(), *_result_of(one))}
+    return one.function.__name__ in lines.KNOWN and kinds <= {"f", "d", "?"}
 
 
 def _large(shape: tuple[int, ...], least: int) -> bool:
@@ -206,6 +236,11 @@ def _find_inner(program: Program, steps: list[Any]) -> None:
             }
 
 
+def _is_one_number(value: Value) -> bool:
+    """Whether it is a constant that is the same number everywhere."""
+    return value.origin == CONSTANT and value.nbytes > 0 and not any(value.array.strides)
+
+
 def _fusible(one: Instruction, given: Callable[[Value], bool]) -> tuple[int, ...] | None:
     """The shape of an elementwise instruction that can go block by block, else None."""
     if one.kind != "ufunc" or one.kwargs:
@@ -220,7 +255,7 @@ def _fusible(one: Instruction, given: Callable[[Value], bool]) -> tuple[int, ...
     for value in one.reads():
         if not given(value):
             return None
-        if value.shape == ():
+        if value.shape == () or _is_one_number(value):
             continue
         if not value.contiguous or value.root in (w.root for w in one.writes if w is not value):
             return None

@@ -26,16 +26,16 @@ def compiled(loop: Any, static: Callable[[Value], Any]) -> Callable[[], None] | 
     kernel = lines.compiled(tuple(statement.lines), operands, len(numbers), dtype)
     if kernel is None:
         return None
-    values = np.array([n[()] for n in numbers] or [0], dtype)
-    moving = [(i, n) for i, n in enumerate(numbers) if n.flags.writeable]  # not a constant
-    prepared = kernel.prepared(*arrays, values)
+    values = np.array([n[()] for n in numbers], dtype)
+    held = (*arrays, values) if numbers else arrays
+    prepared = kernel.prepared(*held)
 
     def run() -> None:
-        for i, n in moving:
+        for i, n in enumerate(numbers):
             values[i] = n[()]
         launch(*prepared)
 
-    run.arrays = arrays  # type: ignore[attr-defined]  # live as long as their addresses are used
+    run.held = held  # type: ignore[attr-defined]  # lives as long as its addresses are used
     return run
 
 
@@ -65,9 +65,13 @@ def _stated(loop: Any, static: Callable[[Value], Any]) -> Any:
         roots.add(value.root)
         if value in loop.inner:
             made = statement.room()
-        elif value.shape == ():
-            numbers.append(static(value))
-            made = statement.number(len(numbers) - 1)
+        elif value.shape == () or not any(static(value).strides):
+            array = static(value)
+            if array.flags.writeable:
+                numbers.append(array)
+                made = statement.number(len(numbers) - 1)
+            else:  # a constant, perhaps broadcast
+                made = statement.constant(float(array[(0,) * array.ndim]))
         else:
             spread = spread_of(value.shape, loop.shape, width)
             array = static(value)

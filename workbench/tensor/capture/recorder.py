@@ -90,7 +90,7 @@ class Recorder(Writer):
             return known
         born = self._born.get(id(tensor))
         if born is not None and born() is tensor:
-            return self._made_here(raw)
+            return self.constant(raw)
         value = self.program.new(EXTERNAL, raw)
         value.array = raw
         from workbench.tensor.tensor import Tensor
@@ -112,7 +112,7 @@ class Recorder(Writer):
             base = getattr(base, "base", None)
         return None
 
-    def _made_here(self, raw: Any) -> Traced:
+    def constant(self, raw: Any) -> Traced:
         """zeros, arange, …: the same in every replay, in memory of its own."""
         value = self.program.new(RESULT, raw)
         origin = self._constant(raw.copy())

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .fuse import loops
-from .program import CONSTANT, EXTERNAL, Instruction, Program, Value
+from .kernels import Rule
+from .program import CONSTANT, EXTERNAL, Instruction, Program, Value, tree_map
 from .recorder import GRAD
 
 INTO = {"ufunc", "reduce", "product"}  # kinds that take out=
@@ -170,7 +171,10 @@ def _peak(program: Program) -> int:
 
 
 def fold_constants(program: Program) -> None:
-    """zeros, arange, … that nobody writes to are made once, not in every replay."""
+    """What comes of constants alone and nobody writes to is made once, not in every replay.
+
+    zeros, arange, …, and the first gradients of a loss that is a sum or a mean.
+    """
     written = {v.root for one in program.instructions for v in one.writes}
     kept_apart = {v.root for v in program.outputs}
     for one in program.instructions:
@@ -182,6 +186,22 @@ def fold_constants(program: Program) -> None:
             value = one.outs[0]
             value.origin = CONSTANT
             value.array = one.args[0].array
+            continue
+        outs = list(one.outs_made())
+        if (
+            (one.kind == "ufunc" or type(one.function) is Rule)
+            and outs
+            and all(v.origin == CONSTANT for v in one.reads())
+            and not any(v in written | kept_apart for out in outs for v in (out, out.root))
+        ):
+            args, kwargs = (
+                tree_map(lambda v: v.array, Value, tree) for tree in (one.args, one.kwargs)
+            )
+            made = one.function(*args, **kwargs)
+            for value, array in zip(one.outs, made if one.several else (made,), strict=True):
+                if value is not None:
+                    value.origin, value.array = CONSTANT, np.asarray(array)
+                    value.array.flags.writeable = False
             continue
         kept.append(one)
     program.instructions = kept

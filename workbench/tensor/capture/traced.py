@@ -145,6 +145,14 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
             getattr(ufunc, method), inputs, kwargs, name=f"{ufunc.__name__}.{method}"
         )
 
+    def ones(self) -> Any:
+        """Ones of its shape and dtype, a constant of the step."""
+        return self.recorder.constant(np.ones(self.shape, self.dtype))
+
+    def elementwise(self, function: Any, *inputs: Any) -> Any:
+        """Call and write down a function that is no NumPy ufunc, but called as one."""
+        return self.recorder.ufunc(function, inputs, None, {})
+
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         held = self.recorder
         if func in _STATIC:

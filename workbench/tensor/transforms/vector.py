@@ -45,6 +45,11 @@ class VectorSpace:
         return x.conjugate()
 
     @staticmethod
+    def times_conj(a: Any, b: Any) -> Any:
+        """a times the conjugate of b."""
+        return a * b.conjugate()
+
+    @staticmethod
     def cast(g: Any, dtype: np.dtype) -> Any:
         """`g` in another NumPy dtype."""
         if g.dtype == dtype:
