@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_MOST = 4096  # entries of the cache on disk, of some kilobytes each
 _lock = threading.RLock()
 _engines: list[Any] = []  # own the code; never let go
 
@@ -60,26 +61,37 @@ def address(text: str, name: str) -> int:
     """Compile a module and say where its function `name` begins."""
     with _lock:
         here = host()
-        key = hashlib.sha256(f"{here.version}\n{here.triple}\n{text}".encode()).hexdigest()[:40]
-        kept = _Kept(key)
-        binding = here.binding
-        parsed = binding.parse_assembly(f'target triple = "{here.triple}"\n{text}')
-        engine = binding.create_mcjit_compiler(parsed, here.machine)
+        text = f'target triple = "{here.triple}"\n{text}'
+        kept = _Kept(hashlib.sha256(f"{here.version}\n{text}".encode()).hexdigest()[:40])
         code = kept.read()
-        if code is None:
-            parsed.verify()
-            options = binding.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization = options.slp_vectorization = False
-            options.loop_unrolling = False
-            builder = binding.create_pass_builder(here.machine, options)
-            passes = builder.getModulePassManager()
-            passes.run(parsed, builder)
-        engine.set_object_cache(
-            lambda module, made: kept.write(made), lambda module: code
-        )  # called by finalize_object
-        engine.finalize_object()
+        engine = _loaded(here, code) if code is not None else _compiled(here, text, kept)
         _engines.append(engine)
         return int(engine.get_function_address(name))
+
+
+def _loaded(here: Host, code: bytes) -> Any:
+    """An engine with machine code made before."""
+    binding = here.binding
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), here.machine)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine
+
+
+def _compiled(here: Host, text: str, kept: _Kept) -> Any:
+    """An engine with the module's code, which is kept."""
+    binding = here.binding
+    module = binding.parse_assembly(text)
+    module.verify()
+    # loops are written as they shall be: more optimisation takes twice as long and gains nothing
+    options = binding.create_pipeline_tuning_options(speed_level=1)
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+    builder = binding.create_pass_builder(here.machine, options)
+    builder.getModulePassManager().run(module, builder)
+    engine = binding.create_mcjit_compiler(module, here.machine)
+    engine.set_object_cache(lambda _, code: kept.write(code), lambda _: None)
+    engine.finalize_object()
+    return engine
 
 
 class _Kept:
@@ -109,8 +121,24 @@ class _Kept:
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(code).digest() + code)
             Path(name).replace(self.path)
+            _tidy(self.path.parent)
         except OSError:
             pass
+
+
+_written = 0
+
+
+def _tidy(folder: Path) -> None:
+    """Now and then, let go of the older half of a cache that has grown too large."""
+    global _written
+    _written += 1
+    if _written % 64 != 1:
+        return
+    entries = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(folder)]
+    if len(entries) > _MOST:
+        for _, path in sorted(entries)[: len(entries) // 2]:
+            Path(path).unlink(missing_ok=True)
 
 
 @cache
