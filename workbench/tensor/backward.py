@@ -22,6 +22,13 @@ from .mode import enable_grad, mode
 from .node import Node
 from .rawspace import raw_space
 
+# The class of tensors and what makes one: put here by tensor.py, which imports this module
+Tensor: Any = None
+wrap: Any = None
+# The kind of x[index], and where its nodes keep the index: put here by binding.py
+part: Any = None
+part_index = 0
+
 
 def sweep(
     roots: Sequence[tuple[Any, Any]],
@@ -55,7 +62,7 @@ def sweep(
             newest = newest_g = None
         elif heap:
             seq = -heappop(heap)
-            current, g = pending.pop(seq)
+            current, g, *_ = pending.pop(seq)
         else:
             break
         watched = nodes.watched
@@ -76,6 +83,10 @@ def sweep(
             grads = _watched_step(space, g, current, taped)
         elif taped:
             grads = kind.backward_taped(space, g, current)
+        elif kind is part and within is None and _joined(current, g, pending):
+            if not retain:
+                current.saved = None
+            continue
         else:
             grads = kind.backward(space, g, current)
         if current.fix is not None and not watched:
@@ -100,7 +111,7 @@ def sweep(
                 if held is not None:
                     held[1] = held[1] + grad
                 elif (newest is not None and key < newest.seq) or (heap and key < -heap[0]):
-                    pending[key] = [edge, grad]
+                    pending[key] = [edge, grad, kind]
                     heappush(heap, -key)
                 else:
                     if newest is not None:
@@ -134,6 +145,25 @@ def _arrive(
             leaves[id(edge)] = [edge, g]
         else:
             entry[1] = entry[1] + g
+
+
+def _joined(node: Node, g: Any, pending: dict[int, list[Any]]) -> bool:
+    """Add the gradient of x[index] to that of x, if other parts of x have begun it.
+
+    What waits there was made for the first part and is nobody else's. The sum is the same to the
+    bit as one of gradients with zeros around the parts.
+    """
+    edge, index = node.edges[0], node.saved[part_index]  # type: ignore[index]
+    held = pending.get(edge.seq) if isinstance(edge, Node) else None
+    if held is None or len(held) < 3 or held[2] is not node.kind or node.fix is not None:
+        return False
+    whole = held[1]
+    if type(whole) is not np.ndarray or type(g) is not np.ndarray or whole.dtype is not g.dtype:
+        return False
+    if any(hasattr(i, "dtype") for i in index):  # may meet an element twice
+        return False
+    whole[index] += g
+    return True
 
 
 def _watched_step(space: Any, g: Any, node: Node, taped: bool) -> Any:
@@ -189,8 +219,6 @@ def _run_hooks(node: Node, g: Any, taped: bool) -> Any:
 
 def call_hook(hook: Any, g: Any, taped: bool) -> Any:
     """Give a gradient to a user's hook as a Tensor; return what the hook makes of it."""
-    from .tensor import wrap
-
     given = hook(g if taped else wrap(np.asarray(g) if isinstance(g, np.generic) else g))
     if given is None:
         return g
@@ -240,8 +268,6 @@ def _cast(g: Any, dtype: np.dtype, taped: bool) -> Any:
 
 def accumulate(leaves: dict[int, list[Any]], taped: bool) -> None:
     """Add gradients to the leaves' `.grad`, running their hooks."""
-    from .tensor import Tensor, wrap
-
     while leaves:
         _, entry = leaves.popitem()
         leaf, g = entry
@@ -277,7 +303,6 @@ def accumulate(leaves: dict[int, list[Any]], taped: bool) -> None:
         if after:
             for hook in list(after):
                 hook(leaf)
-    assert Tensor is not None
 
 
 def _exclusive(g: Any, count: int) -> bool:
@@ -296,8 +321,6 @@ def _exclusive(g: Any, count: int) -> bool:
 
 def _seed(tensor: Any, gradient: Any, taped: bool) -> Any:
     """The gradient a backward pass starts with at `tensor`, checked."""
-    from .tensor import Tensor, wrap
-
     array = tensor.array
     if tensor.edge is None:
         raise RuntimeError(
@@ -312,11 +335,12 @@ def _seed(tensor: Any, gradient: Any, taped: bool) -> Any:
             )
         if array.dtype.kind not in "fcV":
             raise RuntimeError("grad can be computed only for floating point or complex outputs")
-        ones = (
-            namespace(array).ones(array.shape, array.dtype)
-            if type(array) is np.ndarray or on_cuda(array)
-            else array * 0 + 1
-        )
+        if type(array) is np.ndarray or on_cuda(array):
+            ones = namespace(array).ones(array.shape, array.dtype)
+        elif hasattr(array, "ones"):  # while a step is recorded
+            ones = array.ones()
+        else:
+            ones = array * 0 + 1
         return wrap(ones) if taped else ones
     if not isinstance(gradient, Tensor):
         raise TypeError(f"gradients must be Tensors or None, got {type(gradient).__name__}")
@@ -395,8 +419,6 @@ def grad(
     its first dimension, and one pass under `vmap` answers for all. Raises RuntimeError when an
     input does not require gradients or is not part of the graph (unless `allow_unused`).
     """
-    from .tensor import wrap
-
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     grads = (None,) * len(outputs) if grad_outputs is None else _as_tuple(grad_outputs)
     if is_grads_batched:

@@ -138,6 +138,7 @@ def _slice(item: slice) -> slice:
 def getitem(self: Tensor, index: Any) -> Tensor:
     """A part of the tensor: a view for ints, slices, None and `...`; a copy for index tensors."""
     array = self.array
+    plain = False
     if type(index) is int:
         key: tuple[Any, ...] = (index,)
         if array.ndim == 0:
@@ -146,13 +147,14 @@ def getitem(self: Tensor, index: Any) -> Tensor:
                 "tensor to a number"
             )
     elif type(index) is tuple and {*map(type, index)} == _INT and len(index) <= array.ndim:
-        key = index  # x[i, j], in loops
+        plain = True  # x[i, j], in loops; with an Ellipsis one element is a view as well
+        key = index if len(index) < array.ndim else (*index, ...)
     else:
         key = normalise(array, index)
     try:
         if type(array) is not np.ndarray and on_cuda(array):
             check_positions(array, key)
-        parts = None if key is index else split(key)
+        parts = None if plain else split(key)
         if parts is not None:
             return _getitem(_getitem(self, parts[0]), parts[1])
         return _getitem(self, key)

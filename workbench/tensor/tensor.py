@@ -326,6 +326,9 @@ def wrap(array: Any) -> Tensor:
     return made
 
 
+engine.Tensor, engine.wrap = Tensor, wrap
+
+
 def beside(like: Tensor, array: Any) -> Tensor:
     """A Tensor with the numbers of a host array, on the device of `like` (no history)."""
     return wrap(namespace(like.array).asarray(array))
@@ -341,12 +344,14 @@ def mark_written(tensor: Tensor) -> None:
 
 def note_view(view: Tensor, of: Tensor) -> None:
     """Remember that `view` shares the memory of `of`, so that writes through either are seen."""
-    a = view.array
-    if a.base is None:  # the op had to copy
+    a, whole = view.array, of.array
+    inside = a.base
+    if inside is None or a is whole:  # the op had to copy, or gave the very array back
         return
+    near = inside is whole or inside is whole.base  # nearly always
+    if not near and versions.owner(a) is not versions.owner(whole):
+        return  # a copy in another shape
     base = of if of._base is None else of._base
-    if a is of.array or versions.owner(a) is not versions.owner(of.array):
-        return  # the very tensor, or a copy in another shape
     view._base = base
     views = base._views
     if views is None:
