@@ -222,98 +222,103 @@ def _cost(left: _Factor, right: _Factor, depth: int, lanes: int, turned: bool) -
     return spent + (m * n * 8 / lanes if turned else 0)
 
 
+def _blocks(m: int, n: int, depth: int, rows: int, lanes: int, packs: tuple[bool, bool]) -> Any:
+    """How many of m, n and k are taken at a time: what is packed of a factor fits its room."""
+    k_block = -(-depth // -(-depth // DEEP))
+    n_block, m_block = n, m
+    if packs[1] and n * k_block > _ROOM:
+        vectors = -(-n // lanes)
+        each = max(vectors // -(-n * k_block // _ROOM) // 3 * 3, 3)
+        while vectors % each == 1:  # a panel of one vector is none of the two widths
+            each += 3
+        n_block = min(each * lanes, n)
+    if packs[0]:
+        several = 16 * rows
+        m_block = min(max(_ROOM // k_block // several, 1) * several, m)
+    return m_block, n_block, k_block
+
+
+def _up(size: int, unit: int) -> int:
+    return -(-size // unit) * unit
+
+
 class Plan:
     """How products of certain shapes and strides are computed."""
 
-    __slots__ = (
-        "crew", "entry", "fixed", "grain", "kind", "shape", "size", "swapped", "total",
-    )  # fmt: skip
+    __slots__ = ("crew", "entry", "fixed", "grain", "kind", "shape", "size", "swapped", "total")
 
     def __init__(self, left: _Factor, right: _Factor, depth: int, out_step: int, name: str,
                  kind: Any, lead: Any, with_bias: bool) -> None:  # fmt: skip
         self.kind = kind
         self.shape = (*lead[0], left.size, right.size)
         lanes = host().lanes * 4 // kind.itemsize
-        self.swapped = _cost(right, left, depth, lanes, True) < _cost(
-            left, right, depth, lanes, False
-        )
+        turned = _cost(right, left, depth, lanes, True)
+        self.swapped = turned < _cost(left, right, depth, lanes, False)
         if self.swapped:
             left, right = right, left
         m, n = left.size, right.size
-        vectors = -(-n // lanes)
-        rows, wide, narrow = _tile(vectors)
+        rows, wide, narrow = _tile(-(-n // lanes))
         pack_right = right.deep or m > _DIRECT or n % lanes != 0
         pack_left = not left.deep and depth > _DIRECT
-        k_block = -(-depth // -(-depth // DEEP))
-        n_block, m_block = n, m
-        if pack_right and n * k_block > _ROOM:
-            count = -(-n * k_block // _ROOM)
-            each = max(-(-vectors // count) // 3 * 3, 3)
-            while vectors % each == 1:
-                each += 3
-            n_block = min(each * lanes, n)
-        if pack_left:
-            m_block = min(max(_ROOM // k_block // rows // 16, 1) * rows * 16, m)
-        work = m * n * depth
-        batch = lead[1][0][0] * lead[1][1][0]
-        shared = batch == 1 or work >= 1 << 24
+        m_block, n_block, k_block = _blocks(m, n, depth, rows, lanes, (pack_left, pack_right))
+        work, batch = m * n * depth, lead[1][0][0] * lead[1][1][0]
+        # a batch is shared out by its products, except few large ones
+        shared = batch == 1 or work >= (1 << 21 if batch < 8 else 1 << 24)
         panels = -(-n // (wide * lanes))
-        chunk = -(-_ITEM // (wide * lanes * k_block * rows)) * rows
+        chunk = _up(_ITEM, wide * lanes * k_block * rows) // (wide * lanes * k_block)
         while chunk > rows and panels * -(-m_block // chunk) < 8:
-            chunk = -(-chunk // (2 * rows)) * rows
-        chunk = min(chunk, -(-m_block // rows) * rows)
-        left_over = {m_block % rows, m % m_block % rows} - {0}
-        tail = next(t for t in (0, 1, 2, 4, 8, 12, 16) if t >= max(left_over, default=0))
-        tail = min(tail, rows)
-        shape = {"real": name, "lanes": lanes, "wide_by": wide, "narrow_by": narrow}
-        form = "packed" if pack_left else "rows" if left.deep else "columns"
-        bias_form = "" if not with_bias else "rows" if self.swapped else "columns"
+            chunk = _up(chunk, 2 * rows) // 2
+        chunk = min(chunk, _up(m_block, rows))
+        merged = shared and pack_right and not pack_left and chunk >= m
+        over = max(m_block % rows, m % m_block % rows)
+        widths = {"real": name, "lanes": lanes, "wide_by": wide, "narrow_by": narrow}
         compute = kernels.compute.of(
-            **shape, rows=rows, tail=tail, left_form=form, packed=pack_right,
-            bias_form=bias_form, turned=self.swapped,
-            long=k_block > kernels.CHAIN,
+            **widths, rows=rows,
+            tail=min(rows, next(t for t in (0, 1, 2, 4, 8, 12, 16) if t >= over)),
+            left_form="packed" if pack_left else "rows" if left.deep else "columns",
+            packed=pack_right,
+            bias_form="" if not with_bias else "rows" if self.swapped else "columns",
+            turned=self.swapped, long=k_block > kernels.CHAIN,
         ).entry  # fmt: skip
-        pack_r = kernels.pack_right.of(**shape, across=right.deep).entry \
-            if pack_right else 0  # fmt: skip
-        pack_l = kernels.pack_left.of(real=name, rows=rows).entry if pack_left else 0
-        right_room = -(-n_block // lanes) * lanes * k_block if pack_right else 0
-        right_room = -(-right_room // 16) * 16
-        group = rows * kernels.GROUPS
-        left_room = -(-m_block // group) * group * k_block if pack_left else 0
-        size = -(-(right_room + left_room) // 16) * 16
-        self.size = size * kind.itemsize
-        made = kernels.walk.of(
-            **shape, rows=rows, right_packed=pack_right, left_packed=pack_left, shared=shared
-        )
-        self.entry = made.entry
+        to_right = kernels.pack_right.of(**widths, across=right.deep).entry if pack_right else 0
+        to_left = kernels.pack_left.of(real=name, rows=rows).entry if pack_left else 0
+        right_room = _up(_up(n_block, lanes) * k_block, 16) if pack_right else 0
+        left_room = _up(m_block, rows * kernels.GROUPS) * k_block if pack_left else 0
+        size = _up(right_room + left_room, 16)
+        self.entry = kernels.walk.of(
+            **widths, rows=rows, right_packed=pack_right, left_packed=pack_left, shared=shared,
+            merged=merged,
+        ).entry  # fmt: skip
         out_m, out_n = (1, out_step) if self.swapped else (out_step, 1)
-        order = (2, 1) if self.swapped else (1, 2)
+        one, other = (2, 1) if self.swapped else (1, 2)
         outer, inner = lead[1]
-        codes = "=QQQQ" + "q" * 28
         self.fixed = struct.pack(
-            codes, crew.entries()[0], compute, pack_r, pack_l,
+            "=QQQQQ28q", crew.entries()[0], compute, to_right, to_left, kernels.both.of().entry,
             left.step if left.deep else left.along, left.step, left.along,
             right.step if right.deep else right.along, right.along, right.step,
             out_step, out_m, out_n, m, n, depth, m_block, n_block, k_block,
             int(self.swapped), int(not self.swapped), chunk, int(work < _ALONE), right_room, size,
-            inner[0], outer[order[0]], inner[order[0]], outer[order[1]], inner[order[1]],
-            outer[3], inner[3],
+            inner[0], outer[one], inner[one], outer[other], inner[other], outer[3], inner[3],
         )  # fmt: skip
         self.total = batch
         self.crew = batch * work >= _ALONE
-        self.grain = batch if shared or not self.crew else max(1, _ITEM // work)
+        alone = shared or not self.crew
+        self.grain = batch if alone else max(1, _ITEM // work)
+        self.size = size * kind.itemsize * (1 if alone else -1)  # below 0: for every thread
 
     def __call__(self, a: Any, b: Any, out: Any, bias: Any = None, add: bool = False) -> Any:
         """The product of arrays of the plan's shapes and strides."""
         if out is None:
             out = np.empty(self.shape, self.kind)
-        state, threads = 0, 1
+        state, size = 0, self.size
         if self.crew:
             held = crew.ready()
-            state, threads = held.state, held.threads
+            state = held.state
+            if size < 0:
+                size *= -held.threads
         if self.swapped:
             a, b = b, a
-        space = room("products", self.size * threads)
+        space = room("products", size)
         crew.launch(
             self.entry,
             _pack(where(a), where(b), where(out), 0 if bias is None else where(bias),

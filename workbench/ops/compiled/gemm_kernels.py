@@ -9,6 +9,7 @@ take either part: see `gemm.py`, which decides all of this by shape and order.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from workbench.arrays.compiler import tile
@@ -38,8 +39,6 @@ def _each_width(fn: Function, panel: Value, wide: Value, wide_by: int, narrow_by
     """Write code for panels of both widths."""
     if not narrow_by:
         write(wide_by)
-    elif not wide_by:
-        write(narrow_by)
     else:
         with fn.either(panel < wide) as otherwise:
             write(wide_by)
@@ -308,88 +307,114 @@ def pack_left(fn: Function, source: Value, step: Value, target: Value, m: Value,
                     fn.store(fn.load_some(kind, at, 0, mask), to, k * rows)
 
 
-@kernel(
+@kernel("ptr compute, ptr pack, ptr computing, ptr packing")
+def both(fn: Function, compute: Value, pack: Value, computing: Value, packing: Value,
+         begin: Value, end: Value, worker: Value) -> None:  # fmt: skip
+    """Items: panels that are packed and computed with."""
+    with fn.range(begin, end) as item:
+        fn.call(pack, packing, item, item + 1, worker)
+        fn.call(compute, computing, item, item + 1, worker)
+
+
+_WALK = (
     "ptr left, ptr right, ptr out, ptr bias, ptr room, ptr state, i64 mode, "
     # from here on the same at every call
-    "ptr run, ptr compute, ptr pack_right, ptr pack_left, "
+    "ptr run, ptr compute, ptr pack_right, ptr pack_left, ptr both, "
     "i64 left_step, i64 left_m, i64 left_k, i64 right_step, i64 right_k, i64 right_n, "
     "i64 out_step, i64 out_m, i64 out_n, i64 m, i64 n, i64 depth, "
     "i64 m_block, i64 n_block, i64 k_block, i64 bias_m, i64 bias_n, i64 chunk, i64 alone, "
-    "i64 right_room, i64 room_size, "
-    "i64 inner, i64 left_outer, i64 left_inner, i64 right_outer, i64 right_inner, "
-    "i64 out_outer, i64 out_inner"
+    "i64 right_room, i64 room_size, i64 inner, i64 left_outer, i64 left_inner, "
+    "i64 right_outer, i64 right_inner, i64 out_outer, i64 out_inner"
 )
-def walk(fn: Function, left: Value, right: Value, out: Value, bias: Value, room: Value,
-         state: Value, mode: Value, run: Value, compute: Value, pack_right: Value,
-         pack_left: Value, left_step: Value, left_m: Value, left_k: Value, right_step: Value,
-         right_k: Value, right_n: Value, out_step: Value, out_m: Value, out_n: Value, m: Value,
-         n: Value, depth: Value, m_block: Value, n_block: Value, k_block: Value, bias_m: Value,
-         bias_n: Value, chunk: Value, alone: Value, right_room: Value, room_size: Value,
-         inner: Value, left_outer: Value, left_inner: Value, right_outer: Value,
-         right_inner: Value, out_outer: Value, out_inner: Value, begin: Value, end: Value,
-         worker: Value, *, real: str, lanes: int, rows: int, wide_by: int, narrow_by: int,
-         right_packed: bool, left_packed: bool, shared: bool) -> None:  # fmt: skip
+
+
+@kernel(_WALK)
+def walk(fn: Function, *values: Value, real: str, lanes: int, rows: int, wide_by: int,
+         narrow_by: int, right_packed: bool, left_packed: bool, shared: bool,
+         merged: bool) -> None:  # fmt: skip
     """Items: products of a batch, block by block.
 
     Arrays are told by `where`, and their memory is looked up here. With `shared` every product
-    is computed by all threads together, otherwise each by one.
+    is computed by all threads together, otherwise each by one. `merged`: whoever computes with a
+    panel packs it.
     """
-    left, right, out, room = (memory(fn, array) for array in (left, right, out, room))
-    with fn.either(bias.compare("==", 0)) as otherwise:
-        held = fn.variable("ptr", bias)
-        otherwise()
-        held.set(memory(fn, bias))
-    bias = held.get()
-    block = fn.room("i64", 16)
+    names = [parameter.split(" ")[1] for parameter in _WALK.split(", ")]
+    told = SimpleNamespace(**dict(zip([*names, "begin", "end", "worker"], values, strict=True)))
+    left, right, out, room = (
+        memory(fn, array) for array in (told.left, told.right, told.out, told.room)
+    )
+    bias = fn.variable("ptr", told.bias)
+    with fn.when(told.bias.compare("!=", 0)):
+        bias.set(memory(fn, told.bias))
+    computing, packing, merging = (fn.room("i64", 16) for _ in range(3))
 
-    def job(entry: Value, total: Value, *arguments: Value) -> None:
+    def tell(block: Value, *arguments: Value) -> None:
         for i, argument in enumerate(arguments):
             fn.store(argument, fn.at(block, i, "i64"))
-        if shared:
-            grain = fn.select(alone.compare("!=", 0), total, fn.of("i64", 1))
-            fn.call(run, state, entry, block, total, grain)
-        else:
-            fn.call(entry, block, fn.of("i64", 0), total, worker)
 
-    with fn.range(begin, end) as item:
-        major, minor = item // inner, item % inner
-        left_at = fn.at(left, major * left_outer + minor * left_inner, real)
-        right_at = fn.at(right, major * right_outer + minor * right_inner, real)
-        out_at = fn.at(out, major * out_outer + minor * out_inner, real)
-        own = fn.at(room, worker * room_size, real)
-        with fn.range(0, n, n_block) as n0:
-            columns = fn.minimum(n_block, n - n0)
-            several = (columns + lanes - 1) // lanes
-            if narrow_by == 0:
-                wide = panels = (several + wide_by - 1) // wide_by
-            elif wide_by == 0:
-                wide, panels = fn.of("i64", 0), (several + narrow_by - 1) // narrow_by
-            else:  # 3 3 … 3, 3 … 3 2 or 3 … 2 2 vectors
-                narrow = (3 - several % 3) % 3
-                wide = (several - narrow * 2) // 3
-                panels = wide + narrow
-            with fn.range(0, depth, k_block) as k0:
-                deep = fn.minimum(k_block, depth - k0)
-                source = fn.at(right_at, k0 * right_k + n0 * right_n, real)
+    def job(entry: Value, total: Value, block: Value, *arguments: Value) -> None:
+        tell(block, *arguments)
+        if shared:
+            grain = fn.select(told.alone.compare("!=", 0), total, fn.of("i64", 1))
+            fn.call(told.run, told.state, entry, block, total, grain)
+        else:
+            fn.call(entry, block, fn.of("i64", 0), total, told.worker)
+
+    def blocks(left: Value, right: Value, out: Value, room: Value) -> None:
+        with fn.range(0, told.n, told.n_block) as n0:
+            columns = fn.minimum(told.n_block, told.n - n0)
+            wide, panels = _counts(fn, (columns + lanes - 1) // lanes, wide_by, narrow_by)
+            with fn.range(0, told.depth, told.k_block) as k0:
+                deep = fn.minimum(told.k_block, told.depth - k0)
+                of_right = fn.at(right, k0 * told.right_k + n0 * told.right_n, real)
                 if right_packed:
-                    job(pack_right, panels, source, right_step, own, columns, deep, wide)
-                    source = own
-                how = fn.select(k0.compare("==", 0), mode, fn.of("i64", ADD))
-                with fn.range(0, m, m_block) as m0:
-                    lines = fn.minimum(m_block, m - m0)
-                    held = fn.at(left_at, m0 * left_m + k0 * left_k, real)
+                    words = of_right, told.right_step, room, columns, deep, wide
+                    if merged:
+                        tell(packing, *words)
+                    else:
+                        job(told.pack_right, panels, packing, *words)
+                    of_right = room
+                how = fn.select(k0.compare("==", 0), told.mode, fn.of("i64", ADD))
+                with fn.range(0, told.m, told.m_block) as m0:
+                    lines = fn.minimum(told.m_block, told.m - m0)
+                    of_left = fn.at(left, m0 * told.left_m + k0 * told.left_k, real)
                     if left_packed:
-                        packed = fn.at(own, right_room, real)
+                        packed = fn.at(room, told.right_room, real)
                         groups = (lines + (GROUPS * rows - 1)) // (GROUPS * rows)
-                        job(pack_left, groups, held, left_step, packed, lines, deep)
-                        held = packed
-                    chunks = (lines + chunk - 1) // chunk
-                    target = fn.at(out_at, m0 * out_m + n0 * out_n, real)
-                    of_block = fn.at(bias, m0 * bias_m + n0 * bias_n, real)
-                    job(
-                        compute, panels * chunks, held, left_step, source, right_step, target,
-                        out_step, of_block, lines, columns, deep, how, chunk, chunks, wide,
+                        job(told.pack_left, groups, packing, of_left, told.left_step, packed,
+                            lines, deep)  # fmt: skip
+                        of_left = packed
+                    chunks = (lines + told.chunk - 1) // told.chunk
+                    tell(
+                        computing, of_left, told.left_step, of_right, told.right_step,
+                        fn.at(out, m0 * told.out_m + n0 * told.out_n, real), told.out_step,
+                        fn.at(bias.get(), m0 * told.bias_m + n0 * told.bias_n, real),
+                        lines, columns, deep, how, told.chunk, chunks, wide,
                     )  # fmt: skip
+                    if merged:
+                        job(told.both, panels, merging, told.compute, told.pack_right, computing,
+                            packing)  # fmt: skip
+                    else:
+                        job(told.compute, panels * chunks, computing)
+
+    with fn.range(told.begin, told.end) as item:
+        major, minor = item // told.inner, item % told.inner
+        blocks(
+            fn.at(left, major * told.left_outer + minor * told.left_inner, real),
+            fn.at(right, major * told.right_outer + minor * told.right_inner, real),
+            fn.at(out, major * told.out_outer + minor * told.out_inner, real),
+            fn.at(room, told.worker * told.room_size, real),
+        )
+
+
+def _counts(fn: Function, vectors: Value, wide_by: int, narrow_by: int) -> tuple[Value, Value]:
+    """(wide panels, panels) of so many vectors: 3 3 … 3, 3 … 3 2 or 3 … 2 2."""
+    if not narrow_by:
+        panels = (vectors + wide_by - 1) // wide_by
+        return panels, panels
+    narrow = (3 - vectors % 3) % 3
+    wide = (vectors - narrow * 2) // 3
+    return wide, wide + narrow
 
 
 def memory(fn: Function, array: Value) -> Value:
