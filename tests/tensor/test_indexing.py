@@ -211,3 +211,29 @@ def test_iteration_and_unpacking(both):
         list(wb.tensor(1.0))
     with pytest.raises(TypeError, match="0-d"):
         len(wb.tensor(1.0))
+
+
+def test_gradients_of_parts_join_where_the_whole_lies(both):
+    def program(lib):
+        x = (lib.arange(120.0) / 7).reshape(2, 5, 3, 4).requires_grad_()
+        y = x * 2
+        a, b, c = y.permute(2, 0, 1, 3)
+        out = (
+            (a * b).sum()
+            + (c.exp() / 1e4).sum()
+            + (y[:, 1:3] ** 2).sum()
+            + (y[..., 0] * a[0, 0, 0]).sum()
+        )
+        (out + y[0][1, 2].sum() + y[lib.tensor([0, 0])].sum()).backward()
+        return x.grad
+
+    both.same(program)
+
+
+def test_a_gradient_lies_in_memory_as_its_tensor_does():
+    x = wb.zeros(4, 2, 3).transpose(0, 1).requires_grad_()
+    held = []
+    y = x * 1
+    y.register_hook(lambda g: held.append(g))
+    (y[0].sum() + y[1, :, 2].sum()).backward()
+    assert held[0].stride() == y.stride() == (3, 6, 1)

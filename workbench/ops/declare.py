@@ -10,7 +10,8 @@
 
 The forward takes the array namespace `xp`, then the tensors (positional-only, under torch's
 names), then plain settings. A gradient rule takes `F`, the incoming gradient `g` and, by name,
-whatever it needs: an input, `out`, a setting, an auxiliary result (`aux=`), or `NAME_shape`.
+whatever it needs: an input, `out`, a setting, an auxiliary result (`aux=`), `NAME_shape` or
+`NAME_strides`.
 Nothing else is kept alive for the backward pass. `F` holds every op: over raw arrays in an
 ordinary backward, over taped tensors when a gradient is itself to be differentiated.
 
@@ -136,7 +137,7 @@ class Op:
         Raises TypeError at import time when a rule names something that the op does not have.
         """
         known = {p.name for p in self.params} | {"out"} | set(self.aux) | set(self.returns)
-        known |= {f"{p.name}_shape" for p in self.tensors}
+        known |= {f"{p.name}_{what}" for p in self.tensors for what in ("shape", "strides")}
         known |= set() if self.joint is None else {"wanted"}
         for target, rule in rules.items():
             if target not in {p.name for p in self.tensors}:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from .declare import op, shape_setting
@@ -39,7 +41,20 @@ def getitem(xp, input, /, index):
     return out
 
 
-getitem.vjp(input=lambda F, g, index, input_shape: F.index_backward(g, index, input_shape))
+def _order(strides):
+    """The dimensions from the outermost in memory to the innermost; None for the usual order."""
+    held = [abs(s) for s in strides]
+    if all(a >= b for a, b in itertools.pairwise(held)):
+        return None
+    return tuple(sorted(range(len(held)), key=held.__getitem__, reverse=True))
+
+
+# A gradient that lies in memory as its tensor does meets the tensor's own base without a copy
+getitem.vjp(
+    input=lambda F, g, index, input_shape, input_strides: F.index_backward(
+        g, index, input_shape, _order(input_strides)
+    )
+)
 
 
 @op(
@@ -51,14 +66,22 @@ getitem.vjp(input=lambda F, g, index, input_shape: F.index_backward(g, index, in
         [
             Sample(make(3, 3), (np.array([0, 2, 2]),), (4, 3)),
             Sample(make(2, 3), (slice(0, 4, 2),), (4, 3)),
+            Sample(make(2, 3), (1,), (4, 2, 3), (1, 0, 2)),
         ]
     ),
 )
-def index_backward(xp, input, /, index, shape):
-    """Zeros of `shape` with `input` added at `index`: the adjoint of getitem."""
-    out = xp.zeros(shape, input.dtype)
+def index_backward(xp, input, /, index, shape, order=None):
+    """Zeros of `shape` with `input` added at `index`: the adjoint of getitem.
+
+    `order` names the dimensions from the outermost in memory to the innermost.
+    """
+    if order is None or len(order) != len(shape):  # a batching rule adds a dimension
+        out = xp.zeros(shape, input.dtype)
+    else:
+        held = xp.zeros([shape[d] for d in order], input.dtype)
+        out = held.transpose([order.index(d) for d in range(len(order))])
     if is_basic(index) or all(not hasattr(i, "dtype") or i.dtype == np.bool_ for i in index):
-        out[index] = input  # every element is met once
+        out[index] += input  # every element is met once
     else:
         xp.add.at(out, index, input)
     return out

@@ -24,7 +24,7 @@ from workbench.ops import OPS
 from workbench.ops.compiled.elementwise import QUICK
 from workbench.ops.declare import Op, rule_needs
 
-from . import versions
+from . import backward, versions
 from .coerce import coerce, fixes, require_tensors, same_dtype
 from .errors import explained, refuse_dtype
 from .mode import mode
@@ -271,6 +271,8 @@ def _pick(node: Node, index: int, specs: tuple[Any, ...]) -> Node:
 
 
 BOUND: dict[str, Bound] = {name: Bound(op) for name, op in OPS.items()}
+backward.part = BOUND["getitem"]
+backward.part_index = BOUND["getitem"].saved.index("index")
 
 
 def raw_signature(name: str) -> Any:
