@@ -36,8 +36,8 @@ class Emitter:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.space: dict[str, Any] = {
-            "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto, "wrap": wrap,
-            "mark": versions.mark_array, "diverged": Diverged,
+            "np": np, "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto,
+            "wrap": wrap, "mark": versions.mark_array, "diverged": Diverged,
         }  # fmt: skip
         self.lines: list[str] = []
         self._named: dict[int, str] = {}
@@ -114,8 +114,11 @@ class Emitter:
         self._forget(i, one)
 
     def _call(self, one: Instruction) -> None:
-        function = self.name(one.function, "f")
         args = ", ".join(self.expression(arg) for arg in one.args)
+        if type(one.function) is Whole:  # without the step between
+            function, args = self.name(one.function.forward, "f"), f"np, {args}"
+        else:
+            function = self.name(one.function, "f")
         named = {k: v for k, v in one.kwargs.items() if v is not None or k == "axis"}
         kwargs = "".join(f", {k}={self.expression(v)}" for k, v in named.items())
         target = one.writes[0] if one.writes else one.outs[0] if one.outs else None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.ops import OPS
-from workbench.tensor.rawspace import RawSpace
+from workbench.tensor.binding import Parts
+from workbench.tensor.rawspace import RawSpace, raw_space
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -83,9 +84,6 @@ class Rule:
 
     def __call__(self, g: Any, saved: Any) -> Any:
         """One gradient for each edge."""
-        from workbench.tensor.binding import Parts
-        from workbench.tensor.rawspace import raw_space
-
         if isinstance(g, dict):
             parts = Parts(g)
             parts.specs = self.specs
