@@ -2,11 +2,12 @@
 
 The state of a group's parameters lies in flat buffers, one for each name ("exp_avg", …), dtype and
 device; what `optimizer.state` shows are views into them. Large parameters come first, each on its
-own; behind them the small ones, packed, so that all of them together are one block for the kernel.
-Parameters stay where they are (others hold their arrays, too), and gradients come as the backward
-pass made them: a small one is copied into its block and its new values out of it, which costs far
-less than a kernel of its own; a large one is read and written in place, a cache-sized block at a
-time. A captured step writes its gradients where the blocks read them (`Layout.gradients`).
+own; behind them the small ones, packed. Parameters stay where they are (others hold their arrays,
+too), and gradients come as the backward pass made them. Where kernels are compiled, one goes over
+all parameters, by all threads and in one pass. NumPy's way are blocks: a large parameter is read
+and written in place, a cache-sized block at a time; small ones are copied into one block and their
+new values out of it, which costs far less than a kernel of its own for each. A captured step writes
+its gradients where the blocks read them (`Layout.gradients`).
 
 Steps are the same to the bit however parameters are laid out: kernels work element by element.
 """
@@ -20,6 +21,7 @@ import numpy as np
 
 from workbench.arrays import array_device, namespace
 from workbench.arrays.compiler import available, lines
+from workbench.arrays.compiler.kernel import address
 from workbench.arrays.parallel import each
 from workbench.tensor import Tensor, versions, wrap
 
@@ -110,7 +112,8 @@ class Layout:
         for i, member in enumerate(members):
             self._settle(i, member)
         self._gradients: Any = None
-        self._stated: Any = None  # (settings, the compiled kernel or None)
+        self.plain = self.space is np and not self.complex and not any(m.strided for m in members)
+        self._tables: dict[Any, Any] = {}
         self._blocks: dict[Any, dict[Any, list[Block]]] = {}
         self._room: dict[int, list[Any]] = {}
 
@@ -186,46 +189,84 @@ class Layout:
             classes = {number: one for one, number in numbers.items()}
             at = dict(zip(where, (numbers[one] for one in keys), strict=True))
             key = tuple(at.get(i) for i in range(len(self.members)))
-        todo = []
         for number, (row, fresh) in classes.items():
             step, more = (row[0], row[1:]) if row else (0.0, ())
-            todo.append((number, optimizer.constants(self.group, step, fresh, *more)))
-        blocks = self._blocks.get(key)
-        if blocks is None:
-            if len(self._blocks) > 16:
-                self._blocks.clear()
-            one_pass = self._compiled(len(todo[0][1])) is not None
-            blocks = self._blocks[key] = self._plan(key, one_pass)
-        for number, values in todo:
-            self._run(blocks[number], grads, values)
+            values = optimizer.constants(self.group, step, fresh, *more)
+            if not self._at_once(key, number, grads, values):
+                numbers_ = [self.space.asarray(value, self.real) for value in values]
+                self._run(self._blocks_of(key)[number], grads, numbers_)
         optimizer.finish(self.group, dict(zip(self.scalars, columns, strict=True)), chosen)
         self.fresh.difference_update(where)
         owners = self.owners
         versions.mark_owners(owners if present is None else [owners[i] for i in present])
 
-    def _compiled(self, count: int) -> Any:
-        """The kernel of so many numbers, compiled for the group's settings; or None."""
-        if self.space is not np or self.complex or not available():
-            return None
-        group, optimizer = self.group, self.optimizer
-        settings = (
-            count,  # some kernels take another way in the first steps
-            *[value for key, value in group.items() if key not in _CHANGING],
-        )
-        if self._stated is None or self._stated[0] != settings:
-            stated = _stated(optimizer, group, len(self.flat), count)
-            arrays = (lines.WHOLE,) * (2 + len(self.flat))
-            made = None if stated is None else lines.compiled(stated, arrays, count, self.real)
-            self._stated = (settings, made)
-        return self._stated[1]
+    def _at_once(
+        self, key: Any, number: int, grads: Sequence[Any] | None, values: Sequence[float]
+    ) -> bool:
+        """Step all members of a class by one compiled kernel, where there is one."""
+        if not self.plain or not available():
+            return False
+        table = self._table(key, number, len(values))
+        if table is None:
+            return False
+        kernel, members, flat = table
+        real, held = self.real, []
+        if grads is None:
+            if not flat:
+                flat += [address(g) for g in map(self._gradient_of, members)]
+            kernel.rows[:, 1] = flat
+        else:
+            for i in members:
+                g = grads[i]
+                if g.dtype is not real or not g.flags.c_contiguous:
+                    g = np.ascontiguousarray(g, real)
+                held.append(g)
+            kernel.rows[:, 1] = list(map(address, held))
+        kernel(np.array(values, self.real))
+        return True
 
-    def _run(
-        self, blocks: list[Block], grads: Sequence[Any] | None, constants: Sequence[float]
-    ) -> None:
+    def _table(self, key: Any, number: int, numbers: int) -> Any:
+        """The kernel for a class of members, their numbers, and room for where gradients lie."""
+        group = self.group
+        settings = tuple(value for name, value in group.items() if name not in _CHANGING)
+        # some optimizers take another way, with other numbers, in their first steps
+        place = (key, number, numbers)
+        found = self._tables.get(place)
+        if found is None or found[0] != settings:
+            if len(self._tables) > 16:
+                self._tables.clear()
+            members = [
+                i for i, one in enumerate(self.members)
+                if one.size and (key is None or key[i] == number)
+            ]  # fmt: skip
+            stated = _stated(self.optimizer, group, len(self.flat), numbers)
+            made = None if stated is None else lines.table(stated, numbers, map(self._row, members))
+            found = self._tables[place] = (settings, None if made is None else (made, members, []))
+        return found[1]
+
+    def _row(self, i: int) -> list[Any]:
+        """A member's values, values again for its gradient, and state, each as one line."""
+        member = self.members[i]
+        values = member.array.reshape(-1)
+        return [
+            values, values, *(one[member.start : member.start + member.size] for one in self.flat)
+        ]  # fmt: skip
+
+    def _gradient_of(self, i: int) -> Any:
+        """A member's stretch of the flat gradients."""
+        member = self.members[i]
+        return self._gradients[member.start : member.start + member.size]
+
+    def _blocks_of(self, key: Any) -> dict[int, list[Block]]:
+        blocks = self._blocks.get(key)
+        if blocks is None:
+            if len(self._blocks) > 16:
+                self._blocks.clear()
+            blocks = self._blocks[key] = self._plan(key)
+        return blocks
+
+    def _run(self, blocks: list[Block], grads: Sequence[Any] | None, numbers: list[Any]) -> None:
         kernel, space, group = self.optimizer.kernel, self.space, self.group
-        compiled = self._compiled(len(constants))
-        vector = None if compiled is None else np.array(constants, self.real)
-        numbers = self._numbers(constants) if compiled is None else None
 
         def run(block: Block, worker: int) -> None:
             values = block.values
@@ -246,23 +287,15 @@ class Layout:
                     g = g if block.part is None else g[block.part]
                 elif block.side != "all":
                     g = getattr(g, block.side)
-            if compiled is not None and block.side is None and g.flags.carray:
-                compiled(values, g, *block.slots, vector)
-            else:
-                scratch = self._scratch(worker, values)
-                given = self._numbers(constants) if numbers is None else numbers
-                kernel(space, group, values, g, block.slots, scratch, given)
+            kernel(space, group, values, g, block.slots, self._scratch(worker, values), numbers)
             for array, part in block.back:
                 array[...] = part
 
-        if space is np and compiled is None and len(blocks) > 1:
+        if space is np and len(blocks) > 1:
             each(run, blocks, self.total)
-        else:  # a compiled kernel sees to the threads itself
+        else:
             for block in blocks:
                 run(block, 0)
-
-    def _numbers(self, constants: Sequence[float]) -> list[Any]:
-        return [self.space.asarray(value, self.real) for value in constants]
 
     def _scratch(self, worker: int, like: Any) -> list[Any]:
         """Two arrays of the block's shape; each worker thread has its own."""
@@ -279,12 +312,8 @@ class Layout:
 
     # -- blocks ------------------------------------------------------------------------------
 
-    def _plan(self, key: tuple[int | None, ...] | None, one_pass: bool) -> dict[int, list[Block]]:
-        """The blocks of each class of members; `key` gives each member's class, None: none.
-
-        `one_pass`: the kernel reads and writes memory once, so that a large parameter need not be
-        cut into pieces that stay in the cache.
-        """
+    def _plan(self, key: tuple[int | None, ...] | None) -> dict[int, list[Block]]:
+        """The blocks of each class of members; `key` gives each member's class, None: none."""
         classes: dict[int, list[Block]] = {}
         packed: dict[int, list[int]] = {}
         for i, member in enumerate(self.members):
@@ -295,12 +324,12 @@ class Layout:
             if self._is_small(member):
                 packed.setdefault(number, []).append(i)
             else:
-                made += self._alone(i, one_pass)
+                made += self._alone(i)
         for number, members in packed.items():
             classes[number] += self._packed(members)
         return classes
 
-    def _alone(self, i: int, whole: bool = False) -> list[Block]:
+    def _alone(self, i: int) -> list[Block]:
         member = self.members[i]
         if member.strided:
             held = [member.array, *(array for _, _, array in member.held[len(self.scalars) :])]
@@ -315,7 +344,7 @@ class Layout:
         values = member.array.reshape(-1)
         values = _real(values) if self.complex else values
         blocks = []
-        step = member.size if whole or member.size <= 2 * self.block else self.block
+        step = member.size if member.size <= 2 * self.block else self.block
         for start in range(0, member.size, max(step, 1)):
             stop = min(start + step, member.size)
             block = Block([i], member.start + start, member.start + stop)

@@ -16,7 +16,8 @@ have no other way.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,7 @@ _MOST_WRITTEN = 3000  # lines times vectors: beyond, compiling takes longer than
 _MOST_COPIES = 2  # of functions that are not called but written out
 _STACK = 1 << 16  # bytes of results in use, which shall stay in the cache
 _LEAST = 150_000  # operations on elements from which on another thread helps (15 µs)
+_STRETCH = 1 << 13  # elements of an array that a thread takes at a time, where there are many
 _PIECE = 50_000  # what a thread takes at a time
 
 
@@ -222,6 +224,43 @@ class Kernel:
         return self.entry, self.pack(*map(_handle, operands), items, width), items, grain
 
 
+class Table:
+    """The same lines for many rows of arrays, of sizes of their own, in one go.
+
+    `table.rows` holds the addresses of each row's arrays; entries may be changed between calls.
+    """
+
+    def __init__(
+        self, lines: tuple[Line, ...], numbers: int, rows: Sequence[Sequence[Any]]
+    ) -> None:
+        count = len(rows[0])
+        made = _made_for_rows(lines, count, numbers, real(rows[0][0].dtype))
+        self.entry, self.pack = made.entry, made.pack
+        self.held = rows
+        self.rows = np.array([[address(a) for a in row] for row in rows], np.int64)
+        first = address(self.rows)
+        pieces = [
+            (first + self.rows.strides[0] * i, start, min(start + _STRETCH, row[0].size))
+            for i, row in enumerate(rows)
+            for start in range(0, row[0].size, _STRETCH)
+        ]
+        self.pieces = np.array(pieces, np.int64).reshape(-1, 3)
+        total = sum(row[0].size for row in rows)
+        work = total * (count + len(lines))
+        self.grain = 1 if work >= _LEAST else max(1, len(pieces))
+
+    def __call__(self, numbers: np.ndarray) -> None:
+        """Carry out the lines, with numbers of the arrays' dtype."""
+        arguments = self.pack(address(self.pieces), address(numbers))
+        launch(self.entry, arguments, len(self.pieces), self.grain)
+
+
+@cache
+def _made_for_rows(lines: tuple[Line, ...], count: int, numbers: int, element: str) -> Made:
+    writer = _Writer(lines, (WHOLE,) * count, numbers, element, False, True)
+    return Made(entry_of(writer.text(), writer.name), "QQ")
+
+
 # An array's own address is known at once; the kernel looks for its memory's inside it.
 _handle = address if INSIDE is None else id
 
@@ -230,7 +269,8 @@ class _Writer:
     """Writes the kernel of some lines."""
 
     def __init__(self, lines: tuple[Line, ...], arrays: tuple[Operand, ...], numbers: int,
-                 element: str, rows: bool) -> None:  # fmt: skip
+                 element: str, rows: bool, table: bool = False) -> None:  # fmt: skip
+        self.table = table
         self.lines, self.arrays, self.numbers, self.element = lines, arrays, numbers, element
         self.rows = rows
         self.name = "lines"
@@ -261,14 +301,17 @@ class _Writer:
         fn = self.fn = Function(self.name, "ptr arguments, i64 begin, i64 end, i64 worker")
         held, begin, end, _ = fn.args
         count = len(self.arrays)
+        if self.called:
+            self.held = fn.room(self.element, self.group)
+        if self.table:
+            self._pieces(held, begin, end)
+            return module([fn])
 
         def base(i: int) -> Value:
             place = fn.load("ptr", fn.at(held, i, "i64"))
             return place if INSIDE is None else fn.load("ptr", fn.at(place, INSIDE, "i8"))
 
         self.bases = [base(i) for i in range(count)]
-        if self.called:
-            self.held = fn.room(self.element, self.group)
         self.values = []
         if self.numbers:
             place = base(count)
@@ -281,6 +324,19 @@ class _Writer:
         else:
             self._stretch(begin * self.group, fn.minimum(end * self.group, self.width), None)
         return module([fn])
+
+    def _pieces(self, held: Value, begin: Value, end: Value) -> None:
+        """Pieces of many arrays: where the row of addresses is, the first element, the last."""
+        fn = self.fn
+        place = fn.load("ptr", fn.at(held, 1, "i64"))
+        self.values = [fn.load(self.element, place, i) for i in range(self.numbers)]
+        pieces = fn.load("ptr", held)
+        with fn.range(begin, end) as item:
+            piece = fn.at(pieces, item * 3, "i64")
+            row, start, stop = (fn.load(k, fn.at(piece, i, "i64"))
+                                for i, k in enumerate(("ptr", "i64", "i64")))  # fmt: skip
+            self.bases = [fn.load("ptr", fn.at(row, i, "i64")) for i in range(len(self.arrays))]
+            self._stretch(start, stop, None)
 
     def _stretch(self, start: Value, stop: Value, row: Value | None) -> None:
         """Elements `start` to `stop` of a row: by groups of vectors, then one by one."""
@@ -406,6 +462,21 @@ def _pressure(lines: Sequence[Line]) -> int:
     return most
 
 
+def table(lines: tuple[Line, ...], numbers: int, rows: Iterable[Sequence[Any]]) -> Table | None:
+    """The kernel for rows of arrays of one dtype, with numbers; None where there can be none."""
+    rows = list(rows)
+    if not rows or rows[0][0].dtype.char not in "fd" or not _fit(lines):
+        return None
+    try:
+        return Table(lines, numbers, rows)
+    except (Unstatable, TypeError):
+        return None
+
+
+def _fit(lines: Sequence[Line]) -> bool:
+    return available() and 0 < len(lines) <= MOST_LINES
+
+
 _kernels: dict[Any, Kernel | None] = {}
 
 
@@ -413,7 +484,7 @@ def compiled(
     lines: tuple[Line, ...], arrays: tuple[Operand, ...], numbers: int, dtype: np.dtype
 ) -> Kernel | None:
     """The kernel for arrays of `dtype` (float32 or float64); None where there can be none."""
-    if not available() or dtype.char not in "fd" or not 0 < len(lines) <= MOST_LINES:
+    if dtype.char not in "fd" or not _fit(lines):
         return None
     key = (lines, arrays, numbers, dtype.char)
     if key not in _kernels:
