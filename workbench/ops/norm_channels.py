@@ -171,18 +171,20 @@ def _batch_rule(F, g, input, weight, mean, scale, bias_shape, eps, wanted):
     return dx, dw, db
 
 
-def _affine_samples(make):
-    yield Sample(make(4, 3), make(3), make(3))
-    yield Sample(make(2, 3, 4, 2), make(3), make(3))
-    yield Sample(make(2, 2, 8, 7), make(2), make(2))
-    yield Sample(make(0, 3, 2), make(3), make(3))
+def _eval_samples(make):
+    yield Sample(make(4, 3), make(3), make(3, low=0.5, high=2), make(3), make(3))
+    yield Sample(make(2, 3, 4, 2), make(3), make(3, low=0.5, high=2), make(3), None, 1e-3)
+    yield Sample(make(2, 2, 8, 7), make(2), make(2, low=0.5, high=2), None, make(2))
+    yield Sample(make(0, 3, 2), make(3), make(3, low=0.5, high=2))
 
 
-def _affine_oracle(torch, input, scale, shift):
+def _eval_oracle(torch, input, mean, variance, weight=None, bias=None, eps=1e-5):
+    if not (input.ndim and input.is_floating_point()):
+        raise RuntimeError("floats only")
+    scale = (variance + eps).rsqrt() if weight is None else (variance + eps).rsqrt() * weight
     ranks = (1, -1) + (1,) * (input.ndim - 2)
-    if input.ndim and input.is_floating_point():
-        return input * scale.reshape(ranks) + shift.reshape(ranks)
-    raise RuntimeError("floats only")
+    out = (input - mean.reshape(ranks)) * scale.reshape(ranks)
+    return out if bias is None else out + bias.reshape(ranks)
 
 
 @op(
@@ -191,42 +193,49 @@ def _affine_oracle(torch, input, scale, shift):
     function=False,
     method=False,
     dtype="same",
-    samples=_affine_samples,
-    oracle=_affine_oracle,
+    samples=_eval_samples,
+    oracle=_eval_oracle,
 )
-def channel_affine(xp, input, scale, shift, /):
+def batch_norm_eval(xp, input, mean, variance, weight=None, bias=None, /, eps=1e-5):
+    """Batch normalisation by given statistics: (N, C, *) and one of each per channel (C)."""
+    scale = wide(variance)
+    scale = 1 / xp.sqrt(scale + scale.dtype.type(eps))
+    if weight is not None:
+        scale *= wide(weight)
+    shift = wide(mean) * scale
+    shift = -shift if bias is None else wide(bias) - shift
+    return _affine(xp, input, scale, shift)
+
+
+def _affine(xp, input, scale, shift):
     """input · scale + shift, one of each per channel: (N, C, *), (C), (C)."""
     if lines.fit(input, scale, shift):
         return compiled.affine(input, scale, shift)
     channels = _Channels(xp, input.shape)
-    out = channels.of(wide(input)) * channels.beside(wide(scale))
-    out += channels.beside(wide(shift))
+    out = channels.of(wide(input)) * channels.beside(scale)
+    if shift is not None:
+        out += channels.beside(shift)
     return out.reshape(input.shape).astype(input.dtype, copy=False)
 
 
-@channel_affine.vjp_together("input", "scale", "shift")
-def _affine_rule(F, g, input, scale, wanted):
+@batch_norm_eval.vjp_together("input", "mean", "variance", "weight", "bias")
+def _eval_rule(F, g, input, mean, variance, weight, bias_shape, eps, wanted):
     n = len(input.shape)
-    dims = (0, *range(2, n))
-    if F.taped:
-        return (
-            g * F.reshape(scale, (1, -1) + (1,) * (n - 2)),
-            F.sum(g * input, dims, False),
-            F.sum(g, dims, False),
-        )
-    channels, dtype = _Channels(F.xp, g.shape), g.dtype
-    dx = ds = db = None
-    if wanted[0] and lines.fit(g, scale):
-        dx = compiled.affine(g, scale, None)
-        wanted = (False, *wanted[1:])
-    g = channels.of(wide(g))
+    ranks, dims = (1, -1) + (1,) * (n - 2), (0, *range(2, n))
+    inverse = F.rsqrt(variance + eps)
+    scale = inverse if weight is None else inverse * weight
+    dx = dm = dv = dw = db = None
     if wanted[0]:
-        dx = (g * channels.beside(wide(scale))).reshape(input.shape).astype(dtype, copy=False)
-    if wanted[1]:
-        ds = channels.dots(g, channels.of(wide(input))).astype(dtype, copy=False)
-    if wanted[2]:
-        db = channels.sums(g).astype(dtype, copy=False)
-    return dx, ds, db
+        dx = g * F.reshape(scale, ranks) if F.taped else _affine(F.xp, g, wide(scale), None)
+    if wanted[1] or wanted[4]:
+        db = F.sum(g, dims, False)
+        dm = -db * scale if wanted[1] else None
+    if wanted[2] or wanted[3]:
+        dw = F.sum(g * (input - F.reshape(mean, ranks)), dims, False) * inverse
+        dv = dw * scale * inverse * -0.5 if wanted[2] else None
+    return (
+        dx, dm, dv, None if weight is None else dw, None if bias_shape is None else db,
+    )  # fmt: skip
 
 
 # -- groups of channels of one sample --------------------------------------------------------------

@@ -61,6 +61,7 @@ def log_softmax(F, x, *_, **__):
 
 ROWS = [layer, rms, softmax, log_softmax]
 CHANNELS = [batch, affine, group]
+KINDS = [(np.float32, True), (np.float32, False), (np.float64, True)]
 
 
 def drawn(call, shape, offset=0.0, dtype=np.float32, parameters=True):
@@ -101,20 +102,18 @@ def near(call, shape, offset=0.0, dtype=np.float32, groups=1, parameters=True):
         assert np.abs(a - right).max() <= 2 * np.abs(b - right).max() + slack
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("parameters", [True, False])
+@pytest.mark.parametrize(("dtype", "parameters"), KINDS)
 @pytest.mark.parametrize("call", ROWS)
-@pytest.mark.parametrize("shape", [(1024, 128), (3, 5, 33), (7, 19), (1, 5000), (2, 64), (70, 100)])
+@pytest.mark.parametrize("shape", [(300, 128), (3, 5, 33), (1, 5000), (2, 64)])
 def test_rows(call, shape, parameters, dtype, way):
     near(call, shape, dtype=dtype, parameters=parameters)
     near(call, shape, offset=30.0, dtype=dtype, parameters=parameters)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("parameters", [True, False])
+@pytest.mark.parametrize(("dtype", "parameters"), KINDS)
 @pytest.mark.parametrize("call", CHANNELS)
 @pytest.mark.parametrize(
-    "shape", [(32, 6, 16, 16), (4, 6, 5), (9, 8), (600, 34), (2, 2, 70, 71), (40, 2, 3, 3), (9, 2)]
+    "shape", [(32, 6, 16, 16), (4, 6, 5), (600, 34), (2, 2, 70, 71), (40, 2, 3, 3)]
 )
 def test_channels(call, shape, parameters, dtype, way):
     near(call, shape, dtype=dtype, parameters=parameters, groups=2)

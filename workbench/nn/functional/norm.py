@@ -25,7 +25,7 @@ _layer = functions.raw("native_layer_norm")
 _rms = functions.raw("native_rms_norm")
 _group = functions.raw("native_group_norm")
 _batch = functions.raw("batch_norm_train")
-_affine = functions.raw("channel_affine")
+_eval = functions.raw("batch_norm_eval")
 _op = FUNCTIONS[""]
 _rsqrt = _op["rsqrt"]
 
@@ -197,13 +197,7 @@ def batch_norm(
     if training:
         follow = _follower(running_mean, running_var, momentum)
         return _wide(_batch, input, (weight, bias), eps, follow)
-    scale = _rsqrt(running_var + eps)  # type: ignore[operator]
-    if weight is not None:
-        scale = scale * weight
-    shift = -running_mean * scale  # type: ignore[operator]
-    if bias is not None:
-        shift = shift + bias
-    return _wide(_affine, input, (scale, shift))
+    return _wide(_eval, input, (running_mean, running_var, weight, bias), eps)
 
 
 def group_norm(

@@ -220,11 +220,11 @@ def _group_norm(call: Call) -> Any:
     return _affine(call, results, [ranks, ranks]) if mapped else results
 
 
-@rule("channel_affine")
-def _channel_affine(call: Call) -> Any:
+@rule("batch_norm_eval")
+def _batch_norm_eval(call: Call) -> Any:
     if not call.size:
         return None
-    rest = [pull(call.spread(i), 0) for i in (1, 2)]
+    rest = [None if call.values[i] is None else pull(call.spread(i), 0) for i in (1, 2, 3, 4)]
     return push(call.run(pull(call.spread(0), 1), *rest), 1, call.size)
 
 
