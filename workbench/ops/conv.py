@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from workbench.arrays import compiler
+
 from . import conv_kernels as kernels
 from .conv_kernels import geometry
 from .conv_kernels.geometry import plain
@@ -51,8 +53,11 @@ def _shape(x, channels, sides):
 
 
 def _bias_rule(F, g, weight_shape):
-    """Summed over the sides first, which lie together, then over the batch."""
-    per = F.sum(g, tuple(range(-(len(weight_shape) - 2), 0)), False)
+    """Without a kernel for both, summed over the sides first, which lie together."""
+    sides = tuple(range(-(len(weight_shape) - 2), 0))
+    if compiler.available() and len(g.shape) == len(weight_shape):
+        return F.sum(g, (0, *sides), False)
+    per = F.sum(g, sides, False)
     return F.sum(per, (0,), False) if len(g.shape) == len(weight_shape) else per
 
 
