@@ -32,8 +32,9 @@ class _Form:
         self.fn, self.real = fn, real
         self.lanes = host().lanes if real == "float" else host().lanes // 2
         self.kind = vector(self.lanes, real)
-        self.rows = 8 if host().registers >= 32 else 4  # of a tile
         self.block = 2 * self.lanes  # queries
+        # of a tile; a block ends where a tile does
+        self.rows = min(8 if host().registers >= 32 else 4, self.block)
 
     def load(self, base: Value, place: Any, count: int | None = None) -> Value:
         """A vector, or its first `count` lanes and zeros."""
