@@ -44,7 +44,7 @@ _ALONE = 1 << 19  # multiply-adds below which it is not worth calling the other 
 _ITEM = 1 << 18  # multiply-adds of an item of work, about
 _ROOM = 1 << 20  # elements of a packed block of `right`, and of `left`: a few MB
 _NARROW = 6  # rows or columns: fewer fill too little of a vector
-_DIRECT = 64  # so few rows read `right` where it lies, and so short a `left` is read where it lies
+_SHORT = 128  # k: a `left` so short is read where it lies
 _PLANS = 4096
 
 _plans: dict[Any, Plan | None] = {}
@@ -209,15 +209,23 @@ def _tile(vectors: int) -> tuple[int, int, int]:
     return (8 if many else 4), 3, 0 if vectors % 3 == 0 else 2
 
 
+def _worth_packing(m: int, n: int, depth: int, lanes: int) -> bool:
+    """Whether a `right` whose rows suit is better packed than read where it lies for every tile.
+
+    It has to be where the last vector is not full: whole vectors are read.
+    """
+    return n % lanes != 0 or m > (256 if depth <= 512 else 64)
+
+
 def _cost(left: _Factor, right: _Factor, depth: int, lanes: int, turned: bool) -> float:
     """Cycles beside the multiply-adds proper, about."""
     m, n = left.size, right.size
     spent = m * depth * (-n % lanes) / (2 * lanes)
     if right.deep:
         spent += n * depth * 4 / lanes
-    elif m > _DIRECT or n % lanes:
+    elif _worth_packing(m, n, depth, lanes):
         spent += n * depth * 2 / lanes
-    if not left.deep and depth > _DIRECT:
+    if not left.deep and depth > _SHORT:
         spent += m * depth * 2 / lanes
     return spent + (m * n * 8 / lanes if turned else 0)
 
@@ -258,8 +266,8 @@ class Plan:
             left, right = right, left
         m, n = left.size, right.size
         rows, wide, narrow = _tile(-(-n // lanes))
-        pack_right = right.deep or m > _DIRECT or n % lanes != 0
-        pack_left = not left.deep and depth > _DIRECT
+        pack_right = right.deep or _worth_packing(m, n, depth, lanes)
+        pack_left = not left.deep and depth > _SHORT
         m_block, n_block, k_block = _blocks(m, n, depth, rows, lanes, (pack_left, pack_right))
         work, batch = m * n * depth, lead[1][0][0] * lead[1][1][0]
         # a batch is shared out by its products, except few large ones
