@@ -113,18 +113,19 @@ def gelu_gradient(xp, g, x):
     return g * (x * density + xp.normal_cdf(x))
 
 
-def _gelu_share(xp, x):
-    """(1 + tanh u) / 2 = 1 / (1 + exp(-2u))."""
-    return xp.sigmoid((x * x * (2 * 0.044715 * _TANH) + 2 * _TANH) * x)
+def _twice_inner(x):
+    """2u: (1 + tanh u) / 2 is the sigmoid of it."""
+    return (x * x * (2 * 0.044715 * _TANH) + 2 * _TANH) * x
 
 
 @Formula
 def gelu_tanh(xp, x):
-    return x * _gelu_share(xp, x)
+    return x * xp.sigmoid(_twice_inner(x))
 
 
 @Formula
 def gelu_tanh_gradient(xp, g, x):
-    share = _gelu_share(xp, x)
+    inner = _twice_inner(x)
+    share, rest = xp.sigmoid(inner), xp.sigmoid(-inner)  # the rest of 1, without cancellation
     slope = x * x * (6 * 0.044715 * _TANH) + 2 * _TANH
-    return g * (slope * x * (1.0 - share) * share + share)
+    return g * (slope * x * rest * share + share)
