@@ -67,7 +67,7 @@ def gru_layer(xp, input, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, reverse=False,
     check_layer("gru_layer", 3, input, h0, w_ih, w_hh)
     if kernels.fits(xp, batch_sizes, input, h0, w_ih, w_hh, b_ih, b_hh):
         found = compiled.forward(input, h0, w_ih, w_hh, b_ih, b_hh, reverse)
-        return *found, xp.empty((0,), input.dtype)
+        return *found, xp.empty((0,), input.dtype)  # the gates hold the inner ones
     kind = input.dtype
     x, h, w_in, w_rec, b_in, b_rec = (single(v) for v in (input, h0, w_ih, w_hh, b_ih, b_hh))
     steps, batch, _ = x.shape

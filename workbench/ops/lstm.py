@@ -86,7 +86,7 @@ def lstm_layer(
     check_layer("lstm_layer", 4, input, h0, w_ih, w_hh)
     if w_hr is None and kernels.fits(xp, batch_sizes, input, h0, c0, w_ih, w_hh, b_ih, b_hh):
         found = compiled.forward(input, h0, c0, w_ih, w_hh, both(b_ih, b_hh), reverse)
-        return *found, xp.empty((0,), input.dtype)
+        return *found, xp.empty((0,), input.dtype)  # bent cells are computed again
     kind = input.dtype
     x, h, c, w_in, w_rec, b, project = (
         single(v) for v in (input, h0, c0, w_ih, w_hh, both(b_ih, b_hh), w_hr)

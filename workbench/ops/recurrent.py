@@ -5,7 +5,9 @@ states (H, B). So each gate is one contiguous block, the weights multiply from t
 and BLAS meets them in blocks small enough for the kernels that repack nothing. The inputs of all
 steps go through their weights at once, and so do the gradients of all steps back into the weights.
 
-Under `create_graph` the rules walk the steps with recorded ops instead.
+Plain float32 layers are compiled where they can be (`compiled/recurrent.py`), with the batch before
+the units; what they keep for the way back are rows, by which that way knows them. Under
+`create_graph` the rules walk the steps with recorded ops instead.
 """
 
 from __future__ import annotations
