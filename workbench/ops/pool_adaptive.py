@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from .compiled import pool as compiled
 from .declare import op, shape_setting
 from .pool import SHAPES
 from .pool_avg import divided, single
@@ -47,6 +48,11 @@ def _declare(dims):
         lead = input.shape[: input.ndim - dims]
         if all(side.n_out == 1 for side in sides):
             n = math.prod(side.n for side in sides)
+            way = compiled.plane(x, n) if x.size else None
+            if way is not None:
+                out = np.empty((*lead, *(1 for _ in sides)), x.dtype)
+                way.pool(x, out)
+                return out.astype(input.dtype, copy=False)
             out = divided(xp, x.reshape(*lead, n).sum(axis=-1), n, False)
         else:
             out = held = planes(x, dims)
@@ -59,6 +65,12 @@ def _declare(dims):
     def unpool(xp, input, /, shape):
         sides = [_bins(n, o) for n, o in zip(shape[-dims:], input.shape[-dims:], strict=True)]
         x = single(input)
+        if x.size and all(side.n_out == 1 for side in sides):
+            way = compiled.plane(x, math.prod(side.n for side in sides))
+            if way is not None:
+                out = np.empty(shape, x.dtype)
+                way.unpool(x, None, out)
+                return out.astype(input.dtype, copy=False)
         x = divided(xp, x, _sizes(xp, sides, x.dtype), x is not input)
         if all(side.n_out == 1 for side in sides):
             return xp.broadcast_to(x, shape).astype(input.dtype)

@@ -102,7 +102,25 @@ def test_any_means(shape, kernel, stride, padded, ceil, include, override):
         torch.nn.functional.avg_pool2d(torch.tensor(x), *args)
     except RuntimeError:
         return
-    same(lambda F, x: F.avg_pool2d(x, *args), x)
+    for a, b in zip(*both(lambda F, x: F.avg_pool2d(x, *args), x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7, 7), (2, 3, 1, 2), (2, 2, 9, 40), (1, 3, 4, 5, 6)])
+@pytest.mark.parametrize("flavour", ["plain", "tied", "odd"])
+def test_whole_planes(shape, flavour):
+    dims, sides = len(shape) - 2, shape[2:]
+    for dtype in (np.float32, np.float64):
+        x = drawn(shape, flavour, dtype)
+        same(lambda F, x: getattr(F, f"max_pool{dims}d")(x, sides), x)
+        for name, args in (("avg_pool", sides), ("adaptive_avg_pool", 1)):
+            for a, b in zip(
+                *both(lambda F, x: getattr(F, f"{name}{dims}d")(x, args), x),  # noqa: B023
+                strict=True,
+            ):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    low = np.full(shape, -np.inf, np.float32)
+    same(lambda F, x: getattr(F, f"max_pool{dims}d")(x, sides), low)
 
 
 @pytest.mark.parametrize("args", [(2,), (3, 2, 1), (3, 1, 1), (5, 3, 2, 1, True)])

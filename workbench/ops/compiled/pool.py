@@ -12,6 +12,7 @@ from workbench.arrays.compiler.kernel import address, real
 from workbench.arrays.scratch import scratch
 
 from .pool_kernels import Plan, pitch_of, squares, squares_back, windows, windows_back
+from .pool_whole import whole, whole_back
 
 _TAPS = 49  # of a window: each is written out
 _GRAIN = 1 << 16  # elements that are worth a thread
@@ -101,28 +102,60 @@ class _Ready:
         )  # fmt: skip
 
 
-_ready: dict[Any, _Ready] = {}
+class Whole:
+    """Pools over whole planes of `area` elements; a mean is the sum over `divisor`."""
+
+    def __init__(self, kind: str, real: str, area: int, divisor: float) -> None:
+        self.settings = area, float(divisor)
+        self.grain = max(1, _GRAIN // area)
+        self.forward, self.back = (one.of(real=real, kind=kind) for one in (whole, whole_back))
+
+    def pool(self, x: np.ndarray, out: np.ndarray) -> None:
+        """Maxima or means, in memory of one for each plane."""
+        self.forward(out.size, self.grain, address(x), address(out), *self.settings)
+
+    def unpool(self, g: np.ndarray, x: np.ndarray | None, out: np.ndarray) -> None:
+        """Gradients of maxima over `x` (None: of means)."""
+        source = 0 if x is None else address(x)
+        self.back(g.size, self.grain, address(g), source, address(out), *self.settings)
+
+
+def plane(x: np.ndarray, area: int) -> Whole | None:
+    """What takes means of whole planes of an array like `x`, or None where NumPy does."""
+    if type(x) is not np.ndarray or not _suits(x):
+        return None
+    key = (x.dtype.char, area)
+    found = _ready.get(key)
+    if found is None:
+        found = _ready[key] = Whole("mean", real(x.dtype), area, area)
+    return found
+
+
+def _suits(x: np.ndarray) -> bool:
+    return x.dtype.char in "fd" and compiler.available() and x.size > 0 and x.flags.c_contiguous
+
+
+_ready: dict[Any, Any] = {}
 
 
 def ready(
     kind: str, x: np.ndarray, w: Any, divisor: float | None = None, include: bool = True
-) -> _Ready | None:
+) -> _Ready | Whole | None:
     """What pools planes like `x` over the windows `w`, or None where NumPy has to do it."""
-    if (
-        x.dtype.char not in "fd"
-        or not compiler.available()
-        or len(w.sides) > 2
-        or math.prod(w.kernel) > _TAPS
-        or max(w.stride) > _TAPS
-        or max(w.kernel) == 1
-        or not x.size
-        or not x.flags.c_contiguous
-    ):
+    if not _suits(x) or max(w.kernel) == 1:
+        return None
+    one = all(side.exact and side.n_out == 1 for side in w.sides)
+    most = math.prod(w.kernel)
+    if not one and (len(w.sides) > 2 or most > _TAPS or max(w.stride) > _TAPS):
         return None
     key = (kind, x.dtype.char, w, divisor, include)
     found = _ready.get(key)
     if found is None:
         if len(_ready) > 256:
             _ready.clear()
-        found = _ready[key] = _Ready(kind, real(x.dtype), w, divisor, include)
+        if one:
+            found = Whole(kind, real(x.dtype), most, most if divisor is None else divisor)
+        else:
+            found = _Ready(kind, real(x.dtype), w, divisor, include)
+        _ready[key] = found
     return found
