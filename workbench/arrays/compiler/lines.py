@@ -84,10 +84,18 @@ class Kernel:
         count = len(arrays) + bool(numbers)
         made = Made(entry_of(writer.text(), writer.name), "Q" * count + "qq")
         self.entry, self.pack = made.entry, made.pack
+        self.least = -(-_LEAST // self.cost)  # elements from which on another thread helps
+        self.grain = max(1, _PIECE // (self.group * self.cost))
 
     def __call__(self, *operands: np.ndarray) -> None:
         """Carry out the lines."""
         launch(*self.prepared(*operands))
+
+    def flat(self, size: int, *arrays: np.ndarray) -> None:
+        """The same for arrays of `size` elements, none of them broadcast, without numbers."""
+        items = -(-size // self.group)
+        grain = items if size < self.least else self.grain
+        launch(self.entry, self.pack(*map(_handle, arrays), 1, size), items, grain)
 
     def prepared(self, *operands: np.ndarray) -> tuple[int, bytes, int, int]:
         """What `launch` takes, for operands that stay where they are and are kept alive."""
@@ -100,7 +108,7 @@ class Kernel:
             least, width = self.group, size
             items = -(-size // least)
         grain = items
-        if size * self.cost >= _LEAST:
+        if size >= self.least:
             grain = max(1, _PIECE // (least * self.cost))
         return self.entry, self.pack(*map(_handle, operands), items, width), items, grain
 

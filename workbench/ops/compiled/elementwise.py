@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.arrays.compiler import available
 
-_FLOATS = "fd"
+_FLOATS, _SINGLE = "fd", np.dtype("float32")
 
 
 class Quick:
@@ -30,9 +30,25 @@ class Quick:
         self.kinds = "f" if name else _FLOATS
         self.own = bool(name)  # with bits of its own
         self._kernels: dict[str, Any] = {}
+        self.usual: Any = None  # the kernel of two arrays of float32
 
     def __call__(self, first: Any, *others: Any, out: Any = None) -> Any:
         """The function's values, in `out` if given: by name, or behind the operands."""
+        if len(others) == 1 and out is None:  # nearly always: two arrays of float32, side by side
+            (other,) = others
+            kernel = self.usual
+            if (
+                kernel is not None
+                and type(first) is type(other) is np.ndarray
+                and first.dtype is other.dtype is _SINGLE
+                and first.shape == other.shape
+                and first.flags.c_contiguous
+                and other.flags.c_contiguous
+                and available()
+            ):
+                out = np.empty(first.shape, _SINGLE)
+                kernel.flat(first.size, first, other, out)
+                return out
         if others and self.own:
             (out,), others = others, ()
         if type(first) is not np.ndarray:
@@ -70,6 +86,8 @@ class Quick:
         getattr(s, self.__name__)(*map(s.array, range(count)), out=s.array(count))
         arrays = (lines.WHOLE,) * (count + 1)
         made = self._kernels[char] = lines.compiled(tuple(s.lines), arrays, 0, np.dtype(char))
+        if char == "f" and count == 2:
+            self.usual = made
         return made
 
 
