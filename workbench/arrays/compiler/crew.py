@@ -26,7 +26,7 @@ from .ir import Function, Value, module
 from .llvm import address, host
 
 # Places in the state, in whole numbers of 8 bytes; what several threads write has its own line
-JOB, KERNEL, ARGUMENTS, TOTAL, GRAIN, SHUT = 0, 8, 9, 10, 11, 12
+JOB, KERNEL, ARGUMENTS, TOTAL, GRAIN = 0, 8, 9, 10, 11
 ACTIVE, BUSY, SERIAL, ASLEEP, NEXT = 16, 24, 32, 40, 48
 THREADS = SERIAL + 1
 _LINE = 8
@@ -141,8 +141,7 @@ def _serve() -> Function:
             otherwise()
             _pause(fn)
             idle.set(idle.get() + 1)
-        shut = fn.load("i64", state, SHUT).compare("!=", 0)
-        fn.leave(out, fn.make("i1", f"or {(idle.get() > _PATIENCE)}, {shut.name}"))
+        fn.leave(out, idle.get() > _PATIENCE)
     return fn
 
 
@@ -181,7 +180,6 @@ class Crew:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.process = os.getpid()
         self._memory = np.zeros(NEXT + (threads + 1) * _LINE, np.int64)
         self.words = self._memory[-self._memory.ctypes.data % 64 // 8 :]
         self.state = int(self.words.ctypes.data)
@@ -198,7 +196,7 @@ class Crew:
             ).start()
 
     def _work(self, number: int) -> None:
-        while not self.words[SHUT]:
+        while True:
             self._serve(self.state, number)
             with self._lock:
                 self.asleep.value += 1
@@ -211,12 +209,8 @@ class Crew:
         if sleeping:
             self._wake.release(sleeping)
 
-    def close(self) -> None:
-        """Let the threads end."""
-        self.words[SHUT] = 1
-        self.wake()
 
-
+_crews: dict[int, Crew] = {}  # by their number of threads; those that are not used sleep
 _crew: Crew | None = None
 _starting = threading.Lock()
 
@@ -224,16 +218,12 @@ _starting = threading.Lock()
 def crew() -> Crew:
     """The threads of this process, as many as `set_num_threads` says; a fork starts its own."""
     global _crew
-    held = _crew
-    if held is None or held.threads != parallel.threads() or held.process != os.getpid():
-        with _starting:
-            held = _crew
-            wanted = parallel.threads()
-            if held is None or held.threads != wanted or held.process != os.getpid():
-                if held is not None and held.process == os.getpid():
-                    held.close()
-                held = _crew = Crew(wanted)
-    return held
+    wanted = parallel.threads()
+    with _starting:
+        if wanted not in _crews:
+            _crews[wanted] = Crew(wanted)
+        _crew = _crews[wanted]
+        return _crew
 
 
 def ready() -> Crew:
@@ -261,8 +251,9 @@ def _begin(words: bytes) -> None:
 
 
 def _forked() -> None:
-    global _crew, _starting
-    _crew, _starting = None, threading.Lock()
+    """Threads do not survive a fork, and somebody may have held the lock."""
+    global _crew, _crews, _starting
+    _crew, _crews, _starting = None, {}, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

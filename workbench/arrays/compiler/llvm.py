@@ -19,6 +19,10 @@ from typing import Any
 
 _MOST = 4096  # entries of the cache on disk, of some kilobytes each
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a fork waits for what is being compiled: LLVM has locks too
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 _engines: list[Any] = []  # own the code; never let go
 
 

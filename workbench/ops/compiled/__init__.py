@@ -9,14 +9,18 @@ first used: an import of the package loads none of them, nor the compiler.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from importlib.util import module_from_spec, spec_from_file_location
-from os import listdir
 from types import ModuleType
 from typing import Any
 
 _running = threading.RLock()  # nobody sees a module that another thread is in the middle of
+if hasattr(os, "register_at_fork"):  # nor does a fork leave it so
+    os.register_at_fork(
+        before=_running.acquire, after_in_parent=_running.release, after_in_child=_running.release
+    )
 
 
 class Later(ModuleType):
@@ -39,7 +43,7 @@ class Later(ModuleType):
 def _declare(folder: str) -> list[str]:
     names = sorted(
         file[:-3]
-        for file in listdir(folder)  # noqa: PTH208 - pathlib would cost every import 3 ms
+        for file in os.listdir(folder)  # noqa: PTH208 - pathlib would cost every import 3 ms
         if file.endswith(".py") and file[:2] != "__"
     )
     for name in names:
