@@ -106,7 +106,8 @@ class Emitter:
     def instruction(self, i: int, one: Instruction | Loop) -> None:
         """The lines of one instruction."""
         if isinstance(one, Loop):
-            self.line(f"{self.name(one.prepare(self.static), 'loop')}()")
+            opened = ", ".join(self.expression(v) for v in one.open)
+            self.line(f"{self.name(one.prepare(self.static), 'loop')}({opened})")
         elif one.kind == "effect":
             self._effect(one)
         else:

@@ -22,6 +22,7 @@ from .program import CONSTANT, Instruction, Program, Value
 LARGE = 1 << 17  # bytes of a result from which on blocks pay
 LONG = 4  # kernels in a run from which on it pays at any size, where runs are compiled
 LARGE_COMPILED = 1 << 13  # bytes from which on it pays there for two
+WIDE = 1 << 16  # elements from which on it pays for one, on several threads
 BLOCK = 1 << 15  # bytes of one operand's block
 
 
@@ -38,6 +39,7 @@ class Loop:
         self.instructions = instructions
         self.shape = shape
         self.inner: set[Value] = set()  # results that nobody outside the run reads
+        self.open: list[Value] = []  # operands whose memory is another in every call
 
     def outs_made(self) -> Iterator[Value]:
         """Results that others read."""
@@ -62,9 +64,31 @@ class Loop:
         """The instruction of the run that makes the value."""
         return next(i for i, one in enumerate(self.instructions) if value in one.outs)
 
-    def prepare(self, static: Callable[[Value], Any]) -> Callable[[], None]:
-        """The run as a function without arguments: compiled, or by NumPy."""
-        return compiled(self, static) or self._by_numpy(static)
+    def prepare(self, static: Callable[[Value], Any]) -> Callable[..., None]:
+        """The run as a function of its open operands: compiled, or by NumPy."""
+        made = compiled(self, static)
+        if made is None:
+            made = self._one_by_one(static) if self.open else self._by_numpy(static)
+        return made
+
+    def _one_by_one(self, static: Callable[[Value], Any]) -> Callable[..., None]:
+        """Kernel by kernel over whole arrays."""
+        arrays = {v: np.empty(v.shape, v.dtype) for v in self.inner}
+
+        def run(*opened: Any) -> None:
+            now = dict(zip(self.open, opened, strict=True))
+            for one in self.instructions:
+                operands = [self._whole(v, now, arrays, static) for v in one.args]
+                (target,) = _result_of(one)
+                _into(one.function)(*operands, self._whole(target, now, arrays, static))
+
+        return run
+
+    @staticmethod
+    def _whole(value: Any, now: Any, arrays: Any, static: Any) -> Any:
+        if type(value) is not Value:
+            return value
+        return now[value] if value in now else arrays.get(value, static(value))
 
     def _by_numpy(self, static: Callable[[Value], Any]) -> Callable[[], None]:
         """Block by block, every block's operands looked up beforehand.
@@ -179,6 +203,9 @@ def loops(program: Program, given: Callable[[Value], bool]) -> list[Any]:
             run.append(one)
     found += (*_closed(run, kind), *late)
     _find_inner(program, found)
+    for step in found:
+        if isinstance(step, Loop):
+            step.open = [v for v in dict.fromkeys(step.reads()) if not given(v)]
     return found
 
 
@@ -198,9 +225,11 @@ def _uses(one: Instruction, late: Instruction) -> bool:
 
 
 def _closed(run: list[Instruction], kind: Any) -> list[Any]:
-    if len(run) < 2:
-        return list(run)
+    if not run:
+        return []
     shape, known = kind
+    if len(run) == 1:
+        return [Loop(run, shape)] if known and math.prod(shape) >= WIDE else list(run)
     if known:
         worth = len(run) >= LONG or _large(shape, LARGE_COMPILED)
     else:
@@ -253,7 +282,7 @@ def _fusible(one: Instruction, given: Callable[[Value], bool]) -> tuple[int, ...
     if one.writes and target.root is not target:
         return None
     for value in one.reads():
-        if not given(value):
+        if not given(value) and not (available() and _known(one) and value.contiguous):
             return None
         if value.shape == () or _is_one_number(value):
             continue

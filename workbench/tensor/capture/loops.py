@@ -16,18 +16,23 @@ from .program import Value
 _TRUTH = {"greater", "less", "greater_equal", "less_equal", "equal", "not_equal"}
 
 
-def compiled(loop: Any, static: Callable[[Value], Any]) -> Callable[[], None] | None:
-    """The loop as one kernel; None where NumPy has to do it. The bits are the same either way."""
+def compiled(loop: Any, static: Callable[[Value], Any]) -> Callable[..., None] | None:
+    """The loop as one kernel; None where NumPy has to do it. The bits are the same either way.
+
+    It takes the loop's open operands, whose memory is another in every call.
+    """
     stated = _stated(loop, static) if available() else None
     if stated is None:
         return None
-    statement, operands, arrays, numbers = stated
-    dtype = next(a.dtype for a, one in zip(arrays, operands, strict=True) if not one.mask)
+    statement, operands, arrays, numbers, opened = stated
+    dtype = _dtype(loop)
     kernel = lines.compiled(tuple(statement.lines), operands, len(numbers), dtype)
     if kernel is None:
         return None
     values = np.array([n[()] for n in numbers], dtype)
-    held = (*arrays, values) if numbers else arrays
+    held = [*arrays, values] if numbers else arrays
+    if opened:
+        return _opened(kernel, held, opened, numbers, values)
     prepared = kernel.prepared(*held)
 
     def run() -> None:
@@ -39,22 +44,43 @@ def compiled(loop: Any, static: Callable[[Value], Any]) -> Callable[[], None] | 
     return run
 
 
+def _opened(
+    kernel: Any, held: list[Any], opened: list[tuple[int, tuple[int, ...]]], numbers: list[Any],
+    values: Any,
+) -> Callable[..., None]:  # fmt: skip
+    """The kernel with some operands to be given in each call: their places and shapes."""
+
+    def run(*given: Any) -> None:
+        for i, n in enumerate(numbers):
+            values[i] = n[()]
+        operands = held.copy()
+        for (place, shape), array in zip(opened, given, strict=True):
+            operands[place] = np.ascontiguousarray(array).reshape(shape)
+        kernel(*operands)
+
+    return run
+
+
 def parallel_work(elements: int, kernels: int) -> int:
     """How much a run of so many kernels is, as elements of a short one."""
     return elements * max(1, kernels // 8)
 
 
 def _stated(loop: Any, static: Callable[[Value], Any]) -> Any:
-    """The loop's lines, its arrays with what they are, and its numbers; None if it cannot be."""
+    """The loop's lines, its arrays with what they are, its numbers, and which arrays are open.
+
+    None if it cannot be stated. In an open array's place is its shape's stand-in.
+    """
     statement = lines.Statement()
     symbols: dict[Value, Any] = {}
     roots: set[Value] = set()
     arrays: list[Any] = []
     operands: list[lines.Operand] = []
     numbers: list[Any] = []
-    targets = [v for one in loop.instructions for v in (*one.outs, *one.writes)]
-    dtype = next((v.dtype for v in targets if v.dtype.char in "fd"), targets[0].dtype)
+    places: dict[Value, tuple[int, tuple[int, ...]]] = {}
+    dtype = _dtype(loop)
     width = _width(loop)
+    waiting = set(loop.open)
 
     def symbol(value: Value) -> Any:
         if value in symbols:
@@ -65,6 +91,13 @@ def _stated(loop: Any, static: Callable[[Value], Any]) -> Any:
         roots.add(value.root)
         if value in loop.inner:
             made = statement.room()
+        elif value in waiting:
+            spread = spread_of(value.shape, loop.shape, width)
+            flat = (-1, width) if not spread and width else (-1,)
+            places[value] = (len(arrays), flat)
+            arrays.append(None)
+            operands.append(lines.Operand(mask, spread))
+            made = statement.array(len(arrays) - 1)
         elif value.shape == () or not any(static(value).strides):
             array = static(value)
             if array.flags.writeable:
@@ -98,7 +131,16 @@ def _stated(loop: Any, static: Callable[[Value], Any]) -> Any:
         return None
     if all(one.mask or one.spread for one in operands):
         return None
-    return statement, tuple(operands), arrays, numbers
+    if any(value not in places for value in loop.open):
+        return None  # a number that is given in each call
+    opened = [places[value] for value in loop.open]
+    return statement, tuple(operands), arrays, numbers, opened
+
+
+def _dtype(loop: Any) -> np.dtype:
+    """What the loop computes in."""
+    targets = [v for one in loop.instructions for v in (*one.outs, *one.writes)]
+    return next((v.dtype for v in targets if v.dtype.char in "fd"), targets[0].dtype)
 
 
 def _width(loop: Any) -> int:
