@@ -86,3 +86,16 @@ def test_the_node_of_a_function_has_the_attributes_of_its_context():
     assert isinstance((leaf * 2).grad_fn, Node)
     with pytest.raises(AttributeError, match="colour"):
         _ = node.colour
+
+
+def test_a_deleted_gradient_is_none():
+    """As in torch, at any time: before and after a backward pass, and twice."""
+    x = wb.ones(3, requires_grad=True)
+    del x.grad
+    assert x.grad is None
+    for _ in range(2):
+        (x * 2).sum().backward()
+        assert x.grad.tolist() == [2, 2, 2]
+        del x.grad
+        del x.grad
+        assert x.grad is None

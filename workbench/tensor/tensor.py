@@ -51,12 +51,13 @@ class Tensor(Exchange):
     Make one with `wb.tensor`, `wb.zeros`, … `array` is the raw NumPy (or CuPy) array beneath.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_base", "_hooks", "_post_hooks", "_views", "array",
-                 "edge", "grad", "name")  # fmt: skip
+    __slots__ = ("__dict__", "__weakref__", "_base", "_grad", "_hooks", "_post_hooks", "_views",
+                 "array", "edge", "name")  # fmt: skip
 
     array: Any
     edge: Any
     grad: Tensor | None
+    _grad: Tensor | None
     _hooks: list[Any] | None
     _post_hooks: list[Any] | None
     _base: Tensor | None
@@ -305,7 +306,7 @@ def _rebuild(
 
 # What an op's function writes out for its result `t` (`source.py`). Every slot is filled, since a
 # `__getattr__` that answered for empty ones would make each `t.array` ten times as slow.
-AT_REST = "t.grad = t._base = t._views = t._hooks = t._post_hooks = t.name = None"
+AT_REST = "t._grad = t._base = t._views = t._hooks = t._post_hooks = t.name = None"
 
 
 def new_tensor(cls: type[Any], array: Any, edge: Any = None) -> Any:
@@ -313,7 +314,7 @@ def new_tensor(cls: type[Any], array: Any, edge: Any = None) -> Any:
     made = _new(cls)
     made.array = array
     made.edge = edge
-    made.grad = made._base = made._views = made._hooks = made._post_hooks = made.name = None
+    made._grad = made._base = made._views = made._hooks = made._post_hooks = made.name = None
     return made
 
 
@@ -322,10 +323,18 @@ def wrap(array: Any) -> Tensor:
     made = _new(Tensor)
     made.array = array
     made.edge = None
-    made.grad = made._base = made._views = made._hooks = made._post_hooks = made.name = None
+    made._grad = made._base = made._views = made._hooks = made._post_hooks = made.name = None
     return made
 
 
+def _without_grad(tensor: Tensor) -> None:
+    tensor._grad = None
+
+
+# A property, so that `del t.grad` leaves None; of the slot's own functions, so that it costs little
+Tensor.grad = property(  # type: ignore[assignment]
+    Tensor.__dict__["_grad"].__get__, Tensor.__dict__["_grad"].__set__, _without_grad
+)
 engine.Tensor, engine.wrap = Tensor, wrap
 
 

@@ -22,8 +22,9 @@ from .recorder import _UNSEEN, Recorder
 from .slots import tensor_slots
 from .traced import Traced
 
-tensor_slots.members.update(array=Tensor.__dict__["array"], grad=Tensor.__dict__["grad"])
-_array, _grad = Tensor.__dict__["array"], Tensor.__dict__["grad"]
+tensor_slots.members.update(array=Tensor.__dict__["array"], grad=Tensor.__dict__["_grad"])
+_array, _grad = Tensor.__dict__["array"], Tensor.__dict__["_grad"]
+_property = Tensor.__dict__["grad"]
 
 
 def _array_property(recorder: Recorder) -> property:
@@ -49,25 +50,20 @@ def _array_property(recorder: Recorder) -> property:
 
 def _grad_property(recorder: Recorder) -> property:
     def read(tensor: Any) -> Any:
-        held = _grad.__get__(tensor, type(tensor))  # AttributeError: None, by Tensor.__getattr__
+        held = _grad.__get__(tensor, type(tensor))
         if get_ident() == recorder.thread and recorder.live:
             recorder.see_grad(tensor, held)
         return held
-
-    def read_safely(tensor: Any) -> Any:
-        try:
-            return read(tensor)
-        except AttributeError:
-            if get_ident() == recorder.thread and recorder.live:
-                recorder.see_grad(tensor, None)
-            return None
 
     def write(tensor: Any, value: Any) -> None:
         if get_ident() == recorder.thread and recorder.live:
             recorder.set_grad(tensor)
         _grad.__set__(tensor, value)
 
-    return property(read_safely, write)
+    def drop(tensor: Any) -> None:
+        write(tensor, None)
+
+    return property(read, write, drop)
 
 
 _DRAWS = ("uniform", "normal", "integers", "permutation")
@@ -142,7 +138,7 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         for name, method in draws.items():
             setattr(generator, name, method)
         Tensor.array = _array  # type: ignore[assignment]
-        Tensor.grad = _grad  # type: ignore[assignment]
+        Tensor.grad = _property  # type: ignore[assignment]
         nodes.watched = walked or nodes.hooks_made != hooks_before
         active.recorder = None
         recorder.finish()

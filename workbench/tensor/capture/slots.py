@@ -21,10 +21,7 @@ class Slots:
 
     def grad(self, tensor: Any) -> Any:
         """What is stored as the gradient."""
-        try:
-            return self.members["grad"].__get__(tensor, type(tensor))
-        except AttributeError:
-            return None
+        return self.members["grad"].__get__(tensor, type(tensor))
 
 
 tensor_slots = Slots()
