@@ -9,6 +9,7 @@ import pytest
 from torch_twins import both, same, torch, twins
 
 import workbench as wb
+from workbench.arrays import compiler
 from workbench.ops import conv_kernels
 from workbench.ops.conv_kernels import columns, depthwise, geometry, pointwise, rows, winograd
 
@@ -228,13 +229,21 @@ LARGE = {
 }
 
 
+@pytest.fixture
+def without_compiler():
+    on = compiler.available()
+    compiler.enable(False)
+    yield
+    compiler.enable(on)
+
+
 @pytest.mark.parametrize("name", LARGE)
-def test_large_shapes_take_their_way_and_match_torch(name):
+def test_large_shapes_take_their_way_and_match_torch(name, without_compiler):
     """Single precision, where the choice among the ways is made; the same bits each time."""
     shape, weight, *settings = LARGE[name]
     stride, padding, dilation, groups = settings
     geo = geometry.forward("conv2d", shape, weight, None, stride, padding, dilation, groups)
-    chosen = conv_kernels._choice(geo, "f")
+    chosen = conv_kernels._choice(geo, "f", False)
     assert (chosen is None) == (name in ("columns", "many groups"))
     assert name not in WAYS or chosen is WAYS[name]
     rng = np.random.default_rng(0)

@@ -81,7 +81,8 @@ def test_a_replay_shows_its_kernels():
     with profiler.profile() as found:
         step()
     names = {row.key for row in found.key_averages()}
-    assert {"replay", "matmul", "softmax_cross_entropy"} <= names
+    assert {"replay", "softmax_cross_entropy"} <= names
+    assert names & {"matmul", "dot", "linear"}  # whichever suits the size
     assert step.calls["replayed"] == 2
 
 

@@ -23,7 +23,6 @@ if hasattr(os, "register_at_fork"):  # a fork waits for what is being compiled: 
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
-_engines: list[Any] = []  # own the code; never let go
 
 
 class Host:
@@ -69,8 +68,9 @@ def address(text: str, name: str) -> int:
         kept = _Kept(hashlib.sha256(f"{here.version}\n{text}".encode()).hexdigest()[:40])
         code = kept.read()
         engine = _loaded(here, code) if code is not None else _compiled(here, text, kept)
-        _engines.append(engine)
-        return int(engine.get_function_address(name))
+        entry = int(engine.get_function_address(name))
+        engine.detach()  # code stays while the process does, and past the interpreter's end
+        return entry
 
 
 def _loaded(here: Host, code: bytes) -> Any:
