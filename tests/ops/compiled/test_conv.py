@@ -15,7 +15,7 @@ pytest.importorskip("llvmlite")
 if not compiler.available():
     pytest.skip("this processor has no vectors to compile for", allow_module_level=True)
 
-from workbench.ops.compiled import conv, conv_layout
+from workbench.ops.compiled import conv, conv_layout, conv_weight
 
 TOLERANCE = {np.dtype("f"): 2e-5, np.dtype("d"): 1e-12}
 
@@ -90,6 +90,21 @@ def agree(case, dtype):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_as_torch(case, dtype):
     agree(case, dtype)
+
+
+@pytest.mark.parametrize("case", [(9, 6, 20, (7, 7), (3, 3), 1, 1, 1),
+                                  (9, 6, 40, (11, 5), (3, 3), 2, 1, 1, 2)], ids=str)  # fmt: skip
+@pytest.mark.parametrize("limits", [{"_MUCH": 1}, {"_SUMS": 1}, {"_SUMS": 1, "_ROOM": 4000}],
+                         ids=str)  # fmt: skip
+def test_large_weights(case, limits, monkeypatch):
+    """Several images at a time, and sums cut along K, which only large weights would ask for."""
+    for name, value in limits.items():
+        monkeypatch.setattr(conv if name == "_MUCH" else conv_weight, name, value)
+    conv_layout.forward.cache_clear()
+    conv_layout.backward.cache_clear()
+    agree(case, "f")
+    conv_layout.forward.cache_clear()
+    conv_layout.backward.cache_clear()
 
 
 @st.composite

@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.arrays import parallel
 from workbench.arrays.compiler import tile
-from workbench.arrays.compiler.ir import Function, Value, vector
+from workbench.arrays.compiler.ir import Function, Value, element_of, lanes_of, vector
 from workbench.arrays.compiler.kernel import address, kernel, real
 from workbench.arrays.scratch import scratch
 
@@ -22,21 +22,23 @@ from .conv_slots import Slot, copy_planes, heads, joined, pieced
 
 _DEEP = 64  # slots from which on a sum hides its beginning and end
 _ROOM = 320 << 10  # elements of planes and gradients that it may run over
+_SUMS = 1 << 21  # elements of all chunks' sums
+_PARTS = 4  # items of work there should be at least
 
 
 @kernel(
     "ptr x, ptr y, ptr sums, ptr rooms, i64 room, ptr blocks, ptr rows, ptr slots, ptr outs, "
     "ptr taps, i64 count, i64 group, i64 images, i64 channels, i64 plane, i64 x_channel, "
-    "i64 y_channel, i64 k, i64 depth, i64 most, i64 groups"
+    "i64 y_channel, i64 k, i64 depth, i64 most, i64 groups, i64 parts, i64 chunk"
 )
 def _weights(
     fn: Function, x: Value, y: Value, sums: Value, rooms: Value, room: Value, blocks: Value,
     rows: Value, slots: Value, outs: Value, taps: Value, count: Value, group: Value, images: Value,
     channels: Value, plane: Value, x_channel: Value, y_channel: Value, k: Value, depth: Value,
-    most: Value, groups: Value, begin: Value, end: Value, worker: Value, *, real: str, high: int,
-    across: int, step: int, flat: bool, pieces: int,
+    most: Value, groups: Value, parts: Value, chunk: Value, begin: Value, end: Value,
+    worker: Value, *, real: str, high: int, across: int, step: int, flat: bool, pieces: int,
 ) -> None:  # fmt: skip
-    """The weight's gradient of each item (some images, block, group) → `sums`.
+    """The weight's gradient of each item (a chunk of images, block, group, part of K) → `sums`.
 
     These are whole tiles: (items, K / high, depth / across, tile). Gradients lie beside the planes
     as (panel, slot, filter, lane): the loop over the slots reads them in a row.
@@ -47,69 +49,91 @@ def _weights(
     whole = channels * plane  # of one image
     panels, columns = (k + high - 1) // high, (depth + across - 1) // across
     gradients = fn.at(mine, group * whole + lanes, real)
-    line = fn.at(gradients, group * most * panels * (high * lanes), real)
+    each = (panels + parts - 1) // parts
+    line = fn.at(gradients, group * most * each * (high * lanes), real)
     with fn.range(begin, end) as item:
-        of, rest = item % groups, item // groups
-        block, first = rest % count, rest // count * group
+        part, rest = item % parts, item // parts
+        of, rest = rest % groups, rest // groups
+        block, first = rest % count, rest // count * chunk
+        low, high_ = panels * part // parts, panels * (part + 1) // parts
+        last = fn.minimum(first + chunk, images)
         row_at, row_n, slot_at, slot_n, out_at, out_n = heads(fn, blocks, block)
-        number = fn.minimum(images - first, group)
-        with fn.range(0, number) as g:
-            image = first + g
-            source = fn.at(x, (image * groups + of) * channels * x_channel, real)
-            copy_planes(fn, source, fn.at(mine, g * whole, real), rows, row_at, row_n, channels,
-                         x_channel, plane, step, kind)  # fmt: skip
-            with fn.range(0, panels * high) as f:
-                place = (f // high * (number * slot_n) + g * slot_n) * high + f % high
-                target = fn.at(gradients, place * lanes, real)
-                with fn.either(f < k) as otherwise:
-                    source = fn.at(y, ((image * groups + of) * k + f) * y_channel, real)
-                    if flat:
-                        _spread(fn, source, line, outs, out_at, out_n, slot_n, kind, lanes, real)
-                        with fn.range(0, slot_n) as s:
-                            fn.store(fn.load(kind, line, s * lanes), target, s * (high * lanes))
-                    else:
+        size = tile_room(high * across, lanes)
+        mean = fn.at(sums, item // parts * panels * columns * size, real)
+        with fn.range(first, last, group) as start:
+            number = fn.minimum(last - start, group)
+            with fn.range(0, number) as g:
+                image = (start + g) * groups + of
+                source = fn.at(x, image * channels * x_channel, real)
+                target = fn.at(mine, g * whole, real)
+                copy_planes(
+                    fn, source, target, rows, row_at, row_n, channels, x_channel, plane, step, kind
+                )
+                with fn.range(low * high, high_ * high) as f:
+                    place = (f // high - low) * (number * slot_n) + g * slot_n
+                    target = fn.at(gradients, (place * high + f % high) * lanes, real)
+                    with fn.either(f < k) as otherwise:
+                        source = fn.at(y, (image * k + f) * y_channel, real)
+                        if flat:
+                            _spread(
+                                fn, source, line, outs, out_at, out_n, slot_n, kind, lanes, real
+                            )
                         with fn.range(0, slot_n) as s:
                             head = fn.at(slots, (slot_at + s) * (3 * pieces), "i64")
-                            slot, part = Slot(fn, head, pieces), lanes // pieces
-                            some = [
-                                fn.load_some(
-                                    vector(part, real), source, slot.target(q), slot.lit(q, part)
-                                )
-                                for q in range(pieces)
+                            some = (
+                                fn.load(kind, line, s * lanes)
+                                if flat
+                                else _given(fn, Slot(fn, head, pieces), source, kind)
+                            )
+                            fn.store(some, target, s * (high * lanes))
+                        otherwise()
+                        with fn.range(0, slot_n) as s:
+                            fn.store(fn.of(kind, 0), target, s * (high * lanes))
+            with fn.range(low, high_) as panel:
+                given = fn.at(gradients, (panel - low) * number * slot_n * (high * lanes), real)
+                with fn.range(0, columns) as column:
+                    planes = []
+                    for v in range(across):
+                        j = fn.minimum(column * across + v, depth - 1)
+                        planes.append(fn.at(mine, fn.load("i64", taps, j * 2), real))
+                    into = tile.sums(fn, high, across, lanes, real)
+                    with fn.range(0, number) as g:
+                        shift = g * whole
+                        near = fn.at(given, g * slot_n * (high * lanes), real)
+                        with fn.range(0, slot_n) as s:
+                            head = fn.at(slots, (slot_at + s) * (3 * pieces), "i64")
+                            places = Slot(fn, head, pieces).places
+                            several = [
+                                pieced(fn, kind, [fn.at(p, at, real) for at in places], shift)
+                                for p in planes
                             ]
-                            fn.store(joined(fn, some), target, s * (high * lanes))
-                    otherwise()
-                    with fn.range(0, slot_n) as s:
-                        fn.store(fn.of(kind, 0), target, s * (high * lanes))
-        mean = fn.at(sums, item * panels * columns * tile_room(high * across, lanes), real)
-        with fn.range(0, panels) as panel:
-            given = fn.at(gradients, panel * number * slot_n * (high * lanes), real)
-            with fn.range(0, columns) as column:
-                planes = []
-                for v in range(across):
-                    j = fn.minimum(column * across + v, depth - 1)
-                    planes.append(fn.at(mine, fn.load("i64", taps, j * 2), real))
-                into = tile.sums(fn, high, across, lanes, real)
-                with fn.range(0, number) as g:
-                    shift = g * whole
-                    near = fn.at(given, g * slot_n * (high * lanes), real)
-                    with fn.range(0, slot_n) as s:
-                        head = fn.at(slots, (slot_at + s) * (3 * pieces), "i64")
-                        places = Slot(fn, head, pieces).places
-                        several = [
-                            pieced(fn, kind, [fn.at(p, at, real) for at in places], shift)
-                            for p in planes
-                        ]
-                        for m, places in enumerate(into):
-                            here = fn.load(kind, near, s * (high * lanes) + m * lanes)
-                            for place, value in zip(places, several, strict=True):
-                                place.set(fn.fma(here, value, place))
-                size = tile_room(high * across, lanes)
-                to = fn.at(mean, (panel * columns + column) * size, real)
-                made = [place.get() for places in into for place in places]
-                made += [fn.of(kind, 0)] * (size - len(made))
-                for at in range(0, size, lanes):
-                    fn.store(_totals(fn, made[at : at + lanes], lanes), to, at)
+                            for m, row in enumerate(into):
+                                here = fn.load(kind, near, s * (high * lanes) + m * lanes)
+                                for place, value in zip(row, several, strict=True):
+                                    place.set(fn.fma(here, value, place))
+                    made = [place.get() for row in into for place in row]
+                    made += [fn.of(kind, 0)] * (size - len(made))
+                    to = fn.at(mean, (panel * columns + column) * size, real)
+                    for at in range(0, size, lanes):
+                        _add(fn, _totals(fn, made[at : at + lanes], lanes), to, at, start > first)
+
+
+def _given(fn: Function, slot: Slot, source: Value, kind: str) -> Value:
+    """A slot of gradients, zeros in the lanes it leaves empty."""
+    part = lanes_of(kind) // slot.pieces
+    few = vector(part, element_of(kind))
+    return joined(
+        fn,
+        [fn.load_some(few, source, slot.target(q), slot.lit(q, part)) for q in range(slot.pieces)],
+    )
+
+
+def _add(fn: Function, sums: Value, to: Value, at: int, more: Value) -> None:
+    """Store sums, added to what is there if there are `more` of them."""
+    before = fn.variable(sums.kind, 0)
+    with fn.when(more):
+        before.set(fn.load(sums.kind, to, at))
+    fn.store(before.get() + sums, to, at)
 
 
 def tile_room(count: int, lanes: int) -> int:
@@ -168,27 +192,42 @@ def adjoint_weight(x: Any, y: Any, geo: Any, out: Any) -> None:
     lay = conv_layout.forward(geo.group(), tile.size(kind)[2])
     key = ("weight", geo.batch, geo.groups)
     if key not in lay.held:
-        high, across = _tile(k, lay.depth, kind)
-        made = _weights.of(
-            real=kind, high=high, across=across, step=lay.step, flat=lay.flat, pieces=lay.pieces
-        )
-        panels, columns = -(-k // high), -(-lay.depth // across)
-        each = lay.channels * lay.plane + lay.most * panels * high * lay.lanes
-        group = 1 if lay.count > 1 else max(1, min(geo.batch, _DEEP // lay.most, _ROOM // each))
-        parts = -(-geo.batch // group) * lay.count
-        room = group * each + (2 + lay.most) * lay.lanes
-        lay.held[key] = (made, high, across, panels, columns, group, parts, room)
-    made, high, across, panels, columns, group, parts, room = lay.held[key]
+        lay.held[key] = _way(lay, geo, k, kind)
+    made, high, across, panels, columns, group, chunk, chunks, parts, room = lay.held[key]
     rooms = scratch("conv", (parallel.threads(), room), x.dtype)
     size = tile_room(high * across, lay.lanes)
-    sums = scratch("conv sums", (parts, geo.groups, panels, columns, size), x.dtype)
+    sums = scratch("conv sums", (chunks, geo.groups, panels, columns, size), x.dtype)
     made(
-        parts * geo.groups, 1, address(x), address(y), address(sums), address(rooms), room,
+        chunks * geo.groups * parts, 1, address(x), address(y), address(sums), address(rooms), room,
         *lay.tables, lay.count, group, geo.batch, lay.channels, lay.plane,
         x.size // (geo.batch * geo.c), y.size // (geo.batch * geo.k), k, lay.depth, lay.most,
-        geo.groups,
+        geo.groups, parts, chunk,
     )  # fmt: skip
-    total = np.add.reduce(sums, axis=0)[..., : high * across]
+    total = sums[0] if chunks == 1 else np.add.reduce(sums, axis=0)
+    total = total[..., : high * across]
     total = total.reshape(geo.groups, panels, columns, high, across).transpose(0, 1, 3, 2, 4)
+    if k == panels * high and lay.depth == columns * across:
+        out.reshape(total.shape)[...] = total
+        return
     total = total.reshape(geo.groups, panels * high, columns * across)
     out.reshape(geo.groups, k, lay.depth)[...] = total[:, :k, : lay.depth]
+
+
+def _way(lay: conv_layout.Layout, geo: Any, k: int, kind: str) -> Any:
+    """How the work is cut: into chunks of images while their sums are small, else along K."""
+    high, across = _tile(k, lay.depth, kind)
+    made = _weights.of(
+        real=kind, high=high, across=across, step=lay.step, flat=lay.flat, pieces=lay.pieces
+    )
+    panels, columns = -(-k // high), -(-lay.depth // across)
+    size = panels * columns * tile_room(high * across, lay.lanes) * geo.groups * lay.count
+    image = lay.channels * lay.plane
+    gradients = lay.most * high * lay.lanes
+    each = image + panels * gradients
+    group = 1 if lay.count > 1 else max(1, min(geo.batch, _DEEP // lay.most, _ROOM // each))
+    most = max(1, _SUMS // size)
+    chunk = group * -(-geo.batch // (group * min(most, -(-geo.batch // group))))
+    chunks = -(-geo.batch // chunk) * lay.count
+    parts = 1 if chunks * geo.groups >= _PARTS else min(panels, _PARTS)
+    room = group * (image + -(-panels // parts) * gradients) + (2 + lay.most) * lay.lanes
+    return made, high, across, panels, columns, group, chunk, chunks, parts, room
