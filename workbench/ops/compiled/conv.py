@@ -60,10 +60,9 @@ class _Item:
         fn = self.fn
         self.lanes = tile.size(set_.real)[2]
         self.kind = vector(self.lanes, set_.real)
-        self.whole = v.channels * v.plane  # of one image
         self.mine = self.at(v.rooms, v.worker * v.room)
         # results of slots that run on
-        self.held = self.at(self.mine, v.several * self.whole + self.lanes)
+        self.held = self.at(self.mine, v.several * v.channels * v.plane + self.lanes)
         self.part, rest = item % v.parts, item // v.parts
         self.of, rest = rest % v.groups, rest // v.groups
         block, self.start = rest % v.count, rest // v.count * v.several
@@ -85,8 +84,8 @@ class _Item:
             image = (self.start + g) * v.groups + self.of
             copy_planes(
                 fn, self.at(v.x, image * v.channels * v.x_channel),
-                self.at(self.mine, g * self.whole), v.rows, self.rows, self.row_n, v.channels,
-                v.x_channel, v.plane, self.set.step, self.kind,
+                self.at(self.mine, g * v.plane), v.rows, self.rows, self.row_n, v.channels,
+                v.x_channel, v.plane * v.several, self.set.step, self.kind,
             )  # fmt: skip
         panels = (v.k + high - 1) // high
         low, stop = panels * self.part // v.parts, panels * (self.part + 1) // v.parts
@@ -128,7 +127,7 @@ class _Item:
             g, s = t // self.slot_n, t % self.slot_n
         slot = Slot(fn, fn.at(self.v.slots, (self.slots + s) * (3 * set_.pieces), "i64"),
                     set_.pieces)  # fmt: skip
-        planes = self.at(self.mine, g * self.whole)
+        planes = self.at(self.mine, g * self.v.plane)
         into = self.at(self.held, g * self.slot_n * self.lanes) if set_.flat else self._made(g)
         return slot, [self.at(planes, at) for at in slot.places], into
 
@@ -227,12 +226,12 @@ def _run(
     packed = scratch("conv weight", (groups * panels, lay.depth, high), x.dtype)
     packing(
         groups * panels, _MUCH // (4 * lay.depth * high + 1) + 1, address(w), address(packed),
-        lay.tables[4], lay.depth, w_row, k, panels, w.size // groups,
+        lay.tables(several)[4], lay.depth, w_row, k, panels, w.size // groups,
     )  # fmt: skip
     made(
         items, grain, address(x), address(packed), 0 if bias is None else address(bias),
-        address(out), address(rooms), room, *lay.tables, lay.count, parts, channels, lay.plane,
-        x_channel, y_channel, k, lay.depth, groups, images, several,
+        address(out), address(rooms), room, *lay.tables(several), lay.count, parts, channels,
+        lay.plane, x_channel, y_channel, k, lay.depth, groups, images, several,
     )  # fmt: skip
 
 

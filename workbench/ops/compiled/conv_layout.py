@@ -16,7 +16,7 @@ image.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -48,8 +48,8 @@ class Layout:
     `rows`: (source, target, elements, elements with the zeros that follow) of every row to copy.
     `slots`: (place in the planes, place in the result, lanes) of each of a slot's `pieces`. `outs`:
     for slots that run on,
-    (source, target, elements) of every row of results. `taps`: (offset in the planes, offset in
-    the weight) of every (channel, tap). `plane`: elements of a channel's planes.
+    (source, target, elements) of every row of results. The last table of `tables`: (offset in the
+    planes, offset in the weight) of every (channel, tap). `plane`: elements of a channel's planes.
 
     `held` keeps what a kernel's call needs beside the arrays, once it is worked out.
     """
@@ -84,21 +84,27 @@ class Layout:
             n == lanes // self.pieces for *_, n in (slot for part in parts for slot in part.slots)
         )
         taps = [self._offset(tap) for tap in product(*(s.taps for s in sides))]
-        self.taps = _table(
-            [
-                (c * self.plane + offset, c * per_channel + weight)
-                for c in range(channels)
-                for offset, weight in zip(taps, weights, strict=True)
-            ]
-        )
-        self.depth = channels * len(taps)
+        self._taps = [
+            (c, offset, c * per_channel + weight)
+            for c in range(channels)
+            for offset, weight in zip(taps, weights, strict=True)
+        ]
+        self.depth = len(self._taps)
         self.held: dict[Any, Any] = {}
 
-    @cached_property
-    def tables(self) -> tuple[int, ...]:
-        """Where the tables begin: blocks, rows, slots, outs, taps."""
-        several = (self.blocks, self.rows, self.slots, self.outs, self.taps)
-        return tuple(table.__array_interface__["data"][0] for table in several)
+    def tables(self, several: int) -> tuple[int, ...]:
+        """Where the tables begin, for so many images at a time: blocks, rows, slots, outs, taps.
+
+        The planes of a channel lie side by side, image after image.
+        """
+        found = self.held.get(several)
+        if found is None:
+            apart = self.plane * several
+            taps = _table([(c * apart + offset, weight) for c, offset, weight in self._taps])
+            tables = (self.blocks, self.rows, self.slots, self.outs, taps)
+            places = tuple(table.__array_interface__["data"][0] for table in tables)
+            found = self.held[several] = (places, tables)
+        return found[0]
 
     def _pieces(self) -> int:
         """How many pieces of rows make a slot; 0 where slots run on."""

@@ -22,6 +22,7 @@ from .conv_slots import Slot, copy_planes, heads, joined, pieced
 
 _DEEP = 64  # slots from which on a sum hides its beginning and end
 _ROOM = 320 << 10  # elements of planes and gradients that it may run over
+_FAR = 1 << 20  # likewise where the sums themselves are large
 _SUMS = 1 << 21  # elements of all chunks' sums
 _PARTS = 4  # items of work there should be at least
 
@@ -46,9 +47,8 @@ def _weights(
     lanes = tile.size(real)[2]
     kind = vector(lanes, real)
     mine = fn.at(rooms, worker * room, real)
-    whole = channels * plane  # of one image
     panels, columns = (k + high - 1) // high, (depth + across - 1) // across
-    gradients = fn.at(mine, group * whole + lanes, real)
+    gradients = fn.at(mine, group * channels * plane + lanes, real)
     each = (panels + parts - 1) // parts
     line = fn.at(gradients, group * most * each * (high * lanes), real)
     with fn.range(begin, end) as item:
@@ -65,10 +65,11 @@ def _weights(
             with fn.range(0, number) as g:
                 image = (start + g) * groups + of
                 source = fn.at(x, image * channels * x_channel, real)
-                target = fn.at(mine, g * whole, real)
+                target = fn.at(mine, g * plane, real)
                 copy_planes(
-                    fn, source, target, rows, row_at, row_n, channels, x_channel, plane, step, kind
-                )
+                    fn, source, target, rows, row_at, row_n, channels, x_channel, plane * group,
+                    step, kind,
+                )  # fmt: skip
                 with fn.range(low * high, high_ * high) as f:
                     place = (f // high - low) * (number * slot_n) + g * slot_n
                     target = fn.at(gradients, (place * high + f % high) * lanes, real)
@@ -98,7 +99,7 @@ def _weights(
                         planes.append(fn.at(mine, fn.load("i64", taps, j * 2), real))
                     into = tile.sums(fn, high, across, lanes, real)
                     with fn.range(0, number) as g:
-                        shift = g * whole
+                        shift = g * plane
                         near = fn.at(given, g * slot_n * (high * lanes), real)
                         with fn.range(0, slot_n) as s:
                             head = fn.at(slots, (slot_at + s) * (3 * pieces), "i64")
@@ -199,7 +200,7 @@ def adjoint_weight(x: Any, y: Any, geo: Any, out: Any) -> None:
     sums = scratch("conv sums", (chunks, geo.groups, panels, columns, size), x.dtype)
     made(
         chunks * geo.groups * parts, 1, address(x), address(y), address(sums), address(rooms), room,
-        *lay.tables, lay.count, group, geo.batch, lay.channels, lay.plane,
+        *lay.tables(group), lay.count, group, geo.batch, lay.channels, lay.plane,
         x.size // (geo.batch * geo.c), y.size // (geo.batch * geo.k), k, lay.depth, lay.most,
         geo.groups, parts, chunk,
     )  # fmt: skip
@@ -224,10 +225,14 @@ def _way(lay: conv_layout.Layout, geo: Any, k: int, kind: str) -> Any:
     image = lay.channels * lay.plane
     gradients = lay.most * high * lay.lanes
     each = image + panels * gradients
-    group = 1 if lay.count > 1 else max(1, min(geo.batch, _DEEP // lay.most, _ROOM // each))
-    most = max(1, _SUMS // size)
-    chunk = group * -(-geo.batch // (group * min(most, -(-geo.batch // group))))
+    group = min(_DEEP // lay.most, _ROOM // each)
+    parts = 1
+    if size * -(-geo.batch // max(1, group)) > _SUMS:
+        parts = min(panels, _PARTS)
+        each = image + -(-panels // parts) * gradients
+        group = _FAR // each  # or the sums come and go for every few images
+    group = 1 if lay.count > 1 else max(1, min(geo.batch, group))
+    chunk = group * -(-geo.batch // (group * max(1, min(_SUMS // size, -(-geo.batch // group)))))
     chunks = -(-geo.batch // chunk) * lay.count
-    parts = 1 if chunks * geo.groups >= _PARTS else min(panels, _PARTS)
-    room = group * (image + -(-panels // parts) * gradients) + (2 + lay.most) * lay.lanes
+    room = group * each + (2 + lay.most) * lay.lanes
     return made, high, across, panels, columns, group, chunk, chunks, parts, room
