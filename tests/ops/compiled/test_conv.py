@@ -94,7 +94,7 @@ def test_as_torch(case, dtype):
 
 @pytest.mark.parametrize("case", [(9, 6, 20, (7, 7), (3, 3), 1, 1, 1),
                                   (9, 6, 40, (11, 5), (3, 3), 2, 1, 1, 2)], ids=str)  # fmt: skip
-@pytest.mark.parametrize("limits", [{"_MUCH": 1}, {"_SUMS": 1}, {"_SUMS": 1, "_ROOM": 4000}],
+@pytest.mark.parametrize("limits", [{"_MUCH": 1}, {"_SUMS": 1}, {"_SUMS": 1, "_FAR": 4000}],
                          ids=str)  # fmt: skip
 def test_large_weights(case, limits, monkeypatch):
     """Several images at a time, and sums cut along K, which only large weights would ask for."""

@@ -69,6 +69,6 @@ for _ in range(2):
     except AttributeError as error:
         print("NoneType" in str(error))
 module.__spec__.loader = real
-print(module.kernel.__name__)
+print(module.annotations.compiler_flag > 0)
 """
-    assert said(code) == ["True", "True", "kernel"]
+    assert said(code) == ["True", "True", "True"]

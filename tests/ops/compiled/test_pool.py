@@ -77,10 +77,13 @@ def test_two_by_two(shape, flavour):
 def test_any_windows(shape, kernel, stride, padded, gap, ceil, flavour, double):
     padding = tuple(k // 2 * p for k, p in zip(kernel, padded, strict=True))
     x = drawn(shape, flavour, np.float64 if double else np.float32)
+    args = (kernel, stride, padding, gap, ceil)
     try:
-        torch.nn.functional.max_pool2d(torch.tensor(x), kernel, stride, padding, gap, ceil)
+        seen = torch.nn.functional.max_pool2d(torch.zeros(shape), *args)
     except RuntimeError:
         return  # the windows do not fit
+    if not seen.isfinite().all():
+        return  # a window of padding alone: torch sends its gradient to another row, or outside
     same(lambda F, x: F.max_pool2d(x, kernel, stride, padding, gap, ceil), x)
 
 
