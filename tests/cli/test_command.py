@@ -54,11 +54,23 @@ def test_doctor_reports_in_text_and_json():
     report = json.loads(workbench("doctor", "--json").stdout)
     assert text.returncode == (0 if report["ok"] else 1)
     assert report["ok"] == (not report["problems"])
-    for word in ("numpy", "blas", "threads", "cuda", "extension"):
+    for word in ("numpy", "blas", "kernels", "threads", "cuda", "extension"):
         assert word in text.stdout
     assert report["devices"]["cpu"]["available"]
     cuda = report["devices"]["cuda"]
     assert cuda["available"] or cuda["reason"]
+
+
+@pytest.mark.parametrize("switch", ["0", "1"])
+def test_doctor_says_which_kernels_there_are(switch, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_FAST", switch)
+    text, report = workbench("doctor").stdout, json.loads(workbench("doctor", "--json").stdout)
+    kernels = report["kernels"]
+    if kernels["compiled"]:
+        assert switch == "1"
+        assert f"compiled for {kernels['processor']}" in text
+    else:
+        assert "pip install 'workbench-ml[fast]'" in text
 
 
 def test_it_finds_the_extension_and_sees_when_it_is_disabled(tmp_path, monkeypatch):

@@ -268,6 +268,17 @@ def test_large_shapes_take_their_way_and_match_torch(name, without_compiler):
         assert np.abs(mine - wanted).max() < 3e-6 * max(1, np.abs(wanted).max())
 
 
+def test_many_channels_take_fewer_multiplications_with_a_compiler_too():
+    def way(channels, dtype="f", groups=1):
+        weight = (channels, channels // groups, 3, 3)
+        geo = geometry.forward("conv2d", (8, channels, 8, 8), weight, None, 1, 1, 1, groups)
+        return conv_kernels._choice(geo, dtype, True)
+
+    assert way(256) is winograd
+    for other in (way(64), way(256, "d"), way(512, groups=2)):
+        assert other.__name__.endswith("compiled.conv")
+
+
 def test_results_are_fresh_and_inputs_untouched():
     for name, (shape, weight, *settings) in LARGE.items():
         x, w = wb.randn(*shape), wb.randn(*weight)

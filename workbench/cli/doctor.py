@@ -34,6 +34,7 @@ def examine() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": packages,
         "blas": _blas(),
+        "kernels": _kernels(),
         "cpus": _cpus(),
         "devices": _devices(),
         "extension": extension(),
@@ -96,6 +97,23 @@ def _blas() -> dict[str, Any]:
     from workbench.arrays import blas_info
 
     return blas_info()
+
+
+def _kernels() -> dict[str, Any]:
+    """Whether kernels are compiled here, for which processor, and where they are kept."""
+    from workbench.arrays import compiler
+
+    if not compiler.available():
+        return {"compiled": False, "processor": None, "lanes": None, "kept": None}
+    from workbench.arrays.compiler import llvm
+
+    folder = llvm.directory()
+    return {
+        "compiled": True,
+        "processor": llvm.host().cpu,
+        "lanes": llvm.host().lanes,
+        "kept": None if folder is None else str(folder),
+    }
 
 
 def _cpus() -> dict[str, Any]:
@@ -161,6 +179,13 @@ def _problems(report: dict[str, Any]) -> list[str]:
     return problems
 
 
+def _kernels_text(kernels: dict[str, Any]) -> str:
+    if not kernels["compiled"]:
+        return f"NumPy's; faster ones with: {sys.executable} -m pip install '{DISTRIBUTION}[fast]'"
+    kept = f"kept in {kernels['kept']}" if kernels["kept"] else "kept nowhere"
+    return f"compiled for {kernels['processor']}, {kernels['lanes']} floats at a time, {kept}"
+
+
 def render(report: dict[str, Any]) -> str:
     """The report as text, one thing a line."""
     blas, cuda = report["blas"], report["devices"]["cuda"]
@@ -170,6 +195,7 @@ def render(report: dict[str, Any]) -> str:
         ("python", f"{report['python']} on {report['platform']}"),
         *((name, found or "not installed") for name, found in report["packages"].items()),
         ("blas", f"{blas['library']} {blas['version']}, core {blas['core']}"),
+        ("kernels", _kernels_text(report["kernels"])),
         ("threads", f"{blas['threads']} for BLAS, {report['cpus']['usable']} CPUs to use"),
         ("cpu", report["cpus"]["model"]),
         ("cuda", f"{cuda['count']} device(s)" if cuda["available"] else f"no: {cuda['reason']}"),

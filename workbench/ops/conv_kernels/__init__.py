@@ -3,7 +3,8 @@
 Results are fresh contiguous arrays that own their memory. `columns` can do anything; the other ways
 are for float32 and float64 on the CPU, and write into an array they are given:
 
-- `compiled.conv`: nearly everything, where kernels can be compiled; then, in NumPy,
+- `compiled.conv`: nearly everything, where kernels can be compiled, but `winograd`'s for many
+  channels; then, in NumPy,
 - `pointwise`: kernels of one element are matrix products of what is there
 - `winograd`: images, kernels three rows high, stride 1, many channels
 - `rows`: many channels otherwise
@@ -35,6 +36,7 @@ _FILLED = 0.4  # of the lanes of vectors, below which products over the whole ba
 _NARROW = 8  # channels below which products of rows are too thin
 _SHORT = 64  # columns of all images together, likewise
 _WIDE = 32  # channels from which Winograd's additions pay
+_MANY = 256  # channels from which on it is quicker in NumPy than what multiplies all, compiled
 _LARGE = 1 << 23  # multiplications from which they do
 
 
@@ -43,7 +45,8 @@ def _choice(geo: Geometry, char: str, compiling: bool) -> Any:
     """The module that computes this convolution in this dtype on the CPU; None for `columns`."""
     if char not in "fd":
         return None
-    if compiling and geo.work >= _TINY and _fills(geo, char):
+    fewer = char == "f" and geo.work >= _LARGE and _three_high(geo)  # multiplications
+    if compiling and geo.work >= _TINY and not (fewer and _many(geo)) and _fills(geo, char):
         return compiled
     if geo.work < _SMALL:
         return None
@@ -55,14 +58,16 @@ def _choice(geo: Geometry, char: str, compiling: bool) -> Any:
         return pointwise
     if min(geo.c, geo.k) < _NARROW or geo.batch * geo.outs[-1] < _SHORT:
         return None
-    if char == "f" and geo.work >= _LARGE and _three_high(geo):
-        return winograd
-    return rows
+    return winograd if fewer else rows
 
 
 def _fills(geo: Geometry, char: str) -> bool:
     """Whether the compiled kernels' vectors are full enough."""
     return compiled.filled(geo.lifted(), char) >= _FILLED
+
+
+def _many(geo: Geometry) -> bool:
+    return geo.groups == 1 and min(geo.c, geo.k) >= _MANY
 
 
 def _three_high(geo: Geometry) -> bool:
