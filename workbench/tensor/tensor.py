@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,6 +63,11 @@ class Tensor(Exchange):
     _base: Tensor | None
     _views: list[Any] | None
     name: str | None
+
+    if TYPE_CHECKING:  # methods are bound from the op table; a real one would slow every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """What a checker cannot see."""
 
     def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """`Tensor(data)` copies to the default dtype; `Tensor(2, 3)` is uninitialised 2 x 3."""
