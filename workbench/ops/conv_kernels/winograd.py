@@ -24,8 +24,6 @@ from workbench.arrays.scratch import scratch
 
 _CACHE = 1 << 18  # bytes of transformed rows at a time, at least
 _TALL = 448  # rows that a product should have: fewer cost calls, more leave the cache
-# the last row's sign makes the fourth product's sign in Aᵀ a plus
-_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
 
 
 class Layout:
@@ -149,10 +147,51 @@ def _some(steps, lay, n):
 
 
 def _kernels(w):
-    """G g of weights (K, C, 3, kw): (4, kw, C, K)."""
+    """G g of weights (K, C, 3, kw): (4, kw, C, K).
+
+    They are g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2 and -g2; the last one's sign makes the
+    fourth product's sign in Aᵀ a plus.
+    """
     k, c, _, kw = w.shape
-    turned = w.transpose(2, 3, 1, 0).reshape(3, kw * c * k)
-    return np.matmul(_G.astype(w.dtype), turned).reshape(4, kw, c, k)
+    turned = scratch("turned kernels", (c, 3, kw, k), w.dtype)
+    transpose(w.reshape(k, -1), turned.reshape(-1, k))
+    g0, g1, g2 = turned.transpose(1, 2, 0, 3)
+    made = np.empty((4, kw, c, k), w.dtype)
+    half = w.dtype.type(0.5)
+    made[0] = g0
+    outer = np.add(g0, g2, out=made[3])
+    np.add(outer, g1, out=made[1])
+    made[1] *= half
+    np.subtract(outer, made[1], out=made[2])
+    np.negative(g2, out=made[3])
+    return made
+
+
+def _other_way(kernels):
+    """(4, kw, C, K) as (4, kw, K, C)."""
+    four, kw, c, k = kernels.shape
+    made = np.empty((four, kw, k, c), kernels.dtype)
+    for one, other in zip(kernels.reshape(-1, c, k), made.reshape(-1, k, c), strict=True):
+        transpose(one, other)
+    return made
+
+
+def _weight(total, out):
+    """Gᵀ of what four kernels (4, kw, C, K) got, as weights: `out` (K, C, 3, kw)."""
+    _, kw, c, k = total.shape
+    turned = scratch("turned kernels", (c, 3, kw, k), total.dtype)
+    g0, g1, g2 = turned.transpose(1, 2, 0, 3)
+    first, second, third, last = total
+    half = total.dtype.type(0.5)
+    np.add(second, third, out=g2)
+    np.subtract(second, third, out=g1)
+    turned[:, 1:] *= half
+    np.add(first, g2, out=g0)
+    g2 -= last
+    if out.flags.c_contiguous:
+        transpose(turned.reshape(-1, k), out.reshape(k, -1))
+    else:
+        out[...] = turned.transpose(3, 0, 1, 2)
 
 
 def forward(x, w, geo, out):
@@ -203,7 +242,7 @@ def adjoints(x, y, w, geo, dx, dw):
     """
     c, k, kw = geo.c, geo.k, geo.kernel[-1]
     total = None if dw is None else np.zeros((4, kw, c, k), y.dtype)
-    kernels = None if dx is None else np.ascontiguousarray(_kernels(w).swapaxes(-1, -2))
+    kernels = None if dx is None else _other_way(_kernels(w))
     for part, lay in _batches(geo, y.dtype.itemsize):
         given = _load_gradients(y[part], lay)
         images = None if dw is None else _load(x[part], lay)
@@ -218,8 +257,7 @@ def adjoints(x, y, w, geo, dx, dw):
             lo, h, mc = geo.lo[-2], geo.ins[-2], lay.m * c
             transpose(back[lo : lo + h].reshape(-1, mc), dx[part].reshape(mc, -1))
     if dw is not None:
-        made = np.matmul(_G.T.astype(y.dtype), total.reshape(4, -1)).reshape(3, kw, c, k)
-        dw[...] = made.transpose(3, 2, 0, 1)
+        _weight(total, dw)
 
 
 def _blank(lay, dtype):
