@@ -89,7 +89,7 @@ def test_crews_follow_the_number_of_threads():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")  # with threads; JAX has its own words for it
 def test_a_fork_starts_its_own():
     run(999, 7)
     mine = crew.crew()
