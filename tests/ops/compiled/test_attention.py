@@ -17,13 +17,6 @@ if not compiler.available():
     pytest.skip("no kernels are compiled here", allow_module_level=True)
 
 
-@pytest.fixture
-def threads():
-    before = wb.get_num_threads()
-    yield wb.set_num_threads
-    wb.set_num_threads(before)
-
-
 def drawn(*shape, seed=0, inner=False, dtype=np.float32, by=1.0):
     """Normal numbers; `inner`: with heads inside of places in memory."""
     rng = np.random.default_rng(seed)

@@ -17,13 +17,6 @@ if not compiler.available():
     pytest.skip("no kernels are compiled here", allow_module_level=True)
 
 
-@pytest.fixture
-def threads():
-    before = wb.get_num_threads()
-    yield wb.set_num_threads
-    wb.set_num_threads(before)
-
-
 @pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
 def way(request):
     compiler.enable(request.param)

@@ -17,13 +17,6 @@ if not compiler.available():
     pytest.skip("no kernels are compiled here", allow_module_level=True)
 
 
-@pytest.fixture
-def threads():
-    before = wb.get_num_threads()
-    yield wb.set_num_threads
-    wb.set_num_threads(before)
-
-
 def drawn(shape, flavour, dtype=np.float32, seed=0):
     """Normal numbers; "tied": whole ones, "odd": some nan and many -inf."""
     rng = np.random.default_rng(seed)

@@ -20,13 +20,6 @@ if not compiler.available():
 KINDS = ["lstm", "gru", "tanh", "relu"]
 
 
-@pytest.fixture
-def threads():
-    before = wb.get_num_threads()
-    yield wb.set_num_threads
-    wb.set_num_threads(before)
-
-
 def layer(lib, kind, inputs, hidden, **options):
     """A layer of either library, with the same weights."""
     made = {

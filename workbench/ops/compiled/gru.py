@@ -16,7 +16,7 @@ from workbench.arrays.compiler.functions import sigmoid, tanh
 from workbench.arrays.compiler.kernel import kernel
 
 from .gemm import product
-from .recurrent import BACKWARD, FORWARD, WIDE, Step, order, rows, states_from
+from .recurrent import BACKWARD, FORWARD, WIDE, GateGradients, Step, order, rows, states_from
 from .recurrent import backward as go_back
 from .recurrent import forward as go
 
@@ -78,7 +78,7 @@ def _backward(fn, panels, behind, stride, depth, padded, batch, size, many, inco
     step = Step(fn, panels, behind, stride, depth, padded, batch, size, many, gates=1, wide=WIDE,
                 tile=tile, whole=whole)  # fmt: skip
     for line, unit, each in step.units(begin, end):
-        totals = [fn.variable(step.vec, 0) for _ in range(4)]
+        gradients = GateGradients(line, 4, size)
         for row, (dh,) in each():
             here = fn.at(gates, row * (size * 4) + unit)
             r, z, n, inner = (line.load(here, size * k) for k in range(4))
@@ -92,12 +92,8 @@ def _backward(fn, panels, behind, stride, depth, padded, batch, size, many, inco
                 dh * (line.load(before, place) - n) * (z * (1 - z)),
                 dn,
             )
-            target = fn.at(grads, row * stride + unit)
-            for k, value in enumerate(found):
-                line.store(value, target, size * k)
-                totals[k].set(totals[k].get() + value)
-        for k, total in enumerate(totals):
-            line.add(total.get(), of_bias, size * k + unit)
+            gradients.store(found, fn.at(grads, row * stride + unit))
+        gradients.add_to(of_bias, unit)
 
 
 def backward(

@@ -15,7 +15,7 @@ from workbench.arrays.compiler.functions import sigmoid, tanh
 from workbench.arrays.compiler.kernel import kernel
 
 from .gemm import product
-from .recurrent import BACKWARD, FORWARD, WIDE, Step, order, rows, states_from
+from .recurrent import BACKWARD, FORWARD, WIDE, GateGradients, Step, order, rows, states_from
 from .recurrent import backward as go_back
 from .recurrent import forward as go
 
@@ -75,7 +75,7 @@ def _backward(fn, panels, behind, stride, depth, padded, batch, size, many, inco
     step = Step(fn, panels, behind, stride, depth, padded, batch, size, many, gates=1, wide=WIDE,
                 tile=tile, whole=whole)  # fmt: skip
     for line, unit, each in step.units(begin, end):
-        totals = [fn.variable(step.vec, 0) for _ in range(_GATES)]
+        gradients = GateGradients(line, _GATES, size)
         for row, (dh,) in each():
             here = fn.at(gates, row * (size * _GATES) + unit)
             i, f, g, o = (line.load(here, size * k) for k in range(_GATES))
@@ -90,12 +90,8 @@ def _backward(fn, panels, behind, stride, depth, padded, batch, size, many, inco
                 dc * i * (1 - g * g),
                 dh * bent * (o * (1 - o)),
             )
-            target = fn.at(grads, row * stride + unit)
-            for k, value in enumerate(found):
-                line.store(value, target, size * k)
-                totals[k].set(totals[k].get() + value)
-        for k, total in enumerate(totals):
-            line.add(total.get(), of_bias, size * k + unit)
+            gradients.store(found, fn.at(grads, row * stride + unit))
+        gradients.add_to(of_bias, unit)
 
 
 def backward(

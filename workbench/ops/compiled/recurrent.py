@@ -16,7 +16,7 @@ one place of the cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -175,6 +175,25 @@ class Line:
     def add(self, value: Value, base: Value, index: Any = 0) -> None:
         """Add it to what is there."""
         self.store(self.load(base, index) + value, base, index)
+
+
+class GateGradients:
+    """Where the gradients of some units' gates go: to their places, and summed to the bias."""
+
+    def __init__(self, line: Line, gates: int, size: Value) -> None:
+        self.line, self.size = line, size
+        self.totals = [line.fn.variable(line.vec, 0) for _ in range(gates)]
+
+    def store(self, found: Sequence[Value], target: Value) -> None:
+        """One row's, gate after gate `size` numbers apart."""
+        for k, (value, total) in enumerate(zip(found, self.totals, strict=True)):
+            self.line.store(value, target, self.size * k)
+            total.set(total.get() + value)
+
+    def add_to(self, bias: Value, unit: Value) -> None:
+        """What all rows added up to."""
+        for k, total in enumerate(self.totals):
+            self.line.add(total.get(), bias, self.size * k + unit)
 
 
 # -- weights in panels -----------------------------------------------------------------------------
